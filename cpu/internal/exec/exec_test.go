@@ -1,0 +1,208 @@
+package exec
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+
+	"github.com/ebb-ml/ebb/cpu/internal/ir"
+	"github.com/ebb-ml/ebb/cpu/internal/kernel"
+	"github.com/ebb-ml/ebb/cpu/internal/pass"
+)
+
+// heap is a Memory of plain Go slices.
+type heap struct{}
+
+func (heap) Alloc(n int64) ([]byte, error) {
+	return bytesOf(make([]float64, (n+7)/8), shapes.Make(dtypes.Float64, int((n+7)/8)))[:n], nil
+}
+func (heap) Free([]byte) {}
+
+// maker builds graphs of float32 values.
+type maker struct {
+	*ir.Graph
+}
+
+func f32(dims ...int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }
+
+func (m maker) op(t compute.OpType, attr any, s shapes.Shape, in ...ir.Value) ir.Value {
+	return m.Add(ir.Primitive(t), attr, in, s)[0]
+}
+
+func (m maker) same(t compute.OpType, in ...ir.Value) ir.Value {
+	return m.op(t, nil, m.Shape(in[0]), in...)
+}
+
+func (m maker) scalar(x float32) ir.Value {
+	return m.op(compute.OpTypeConstant, ir.Constant{Flat: []float32{x}}, f32())
+}
+
+func (m maker) reduce(t compute.OpType, x ir.Value, axes ...int) ir.Value {
+	var dims []int
+	for a, d := range m.Shape(x).Dimensions {
+		gone := false
+		for _, r := range axes {
+			gone = gone || r == a
+		}
+		if !gone {
+			dims = append(dims, d)
+		}
+	}
+	return m.op(t, ir.Axes{Axes: axes}, f32(dims...), x)
+}
+
+func (m maker) broadcast(x ir.Value, dims []int, axes ...int) ir.Value {
+	return m.op(compute.OpTypeBroadcastInDim, ir.Broadcast{Axes: axes}, f32(dims...), x)
+}
+
+func randoms(n int, seed uint64) []float32 {
+	r := rand.New(rand.NewPCG(seed, 1))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+// runGraph runs a graph through all passes on the given tier.
+func runGraph(t *testing.T, g *ir.Graph, tier kernel.Tier, inputs ...[]float32) [][]float32 {
+	t.Helper()
+	g, err := pass.Run(g, pass.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if testing.Verbose() {
+		t.Log(g)
+	}
+	x, err := Compile(g, Options{Set: kernel.ForTier(tier), Runner: kernel.Serial{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var in [][]byte
+	for _, f := range inputs {
+		in = append(in, bytesOf(f, f32(len(f))))
+	}
+	results, err := x.Run(in, nil, heap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out [][]float32
+	for _, r := range results {
+		out = append(out, view[float32](r.Block, len(r.Block)/4))
+	}
+	return out
+}
+
+func near(t *testing.T, what string, got []float32, want []float64, tol float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	for i := range got {
+		if d := math.Abs(float64(got[i]) - want[i]); !(d <= tol*(1+math.Abs(want[i]))) {
+			t.Fatalf("%s[%d] = %v, want %v", what, i, got[i], want[i])
+		}
+	}
+}
+
+func TestSoftmax(t *testing.T) {
+	for _, n := range []int{1, 3, 16, 300, 5000} {
+		rows := 37
+		m := maker{&ir.Graph{Name: "softmax"}}
+		x := m.NewParam(f32(rows, n))
+		top := m.reduce(compute.OpTypeReduceMax, x, 1)
+		e := m.same(compute.OpTypeExp, m.same(compute.OpTypeSub, x, m.broadcast(top, []int{rows, n}, 0)))
+		sum := m.reduce(compute.OpTypeReduceSum, e, 1)
+		m.Outputs = []ir.Value{m.same(compute.OpTypeDiv, e, m.broadcast(sum, []int{rows, n}, 0))}
+		in := randoms(rows*n, 1)
+		want := make([]float64, rows*n)
+		for r := range rows {
+			s := 0.0
+			for i := range n {
+				s += math.Exp(float64(in[r*n+i]))
+			}
+			for i := range n {
+				want[r*n+i] = math.Exp(float64(in[r*n+i])) / s
+			}
+		}
+		near(t, "softmax", runGraph(t, m.Graph, kernel.BestTier(), in)[0], want, 1e-5)
+	}
+}
+
+// TestGroupNorm has every kind of reduction at once: per group, per channel, over all.
+func TestGroupNorm(t *testing.T) {
+	for _, d := range [][4]int{{2, 6, 3, 4}, {16, 64, 8, 4}, {16, 1024, 32, 4}, {3, 100, 2, 700}, {1, 5, 1, 3}} {
+		b, hw, g, c := d[0], d[1], d[2], d[3]
+		dims := []int{b, hw, g, c}
+		n := b * hw * g * c
+		m := maker{&ir.Graph{Name: "groupnorm"}}
+		x, gain := m.NewParam(f32(b, hw, g*c)), m.NewParam(f32(g*c))
+		x4 := m.op(compute.OpTypeReshape, nil, f32(dims...), x)
+		mean := m.same(compute.OpTypeMul, m.reduce(compute.OpTypeReduceSum, x4, 1, 3), m.scalar(1/float32(hw*c)))
+		diff := m.same(compute.OpTypeSub, x4, m.broadcast(mean, dims, 0, 2))
+		variance := m.same(compute.OpTypeMul, m.reduce(compute.OpTypeReduceSum, m.same(compute.OpTypeMul, diff, diff), 1, 3), m.scalar(1/float32(hw*c)))
+		norm := m.same(compute.OpTypeDiv, diff, m.broadcast(m.same(compute.OpTypeSqrt, m.same(compute.OpTypeAdd, variance, m.scalar(1e-5))), dims, 0, 2))
+		y := m.op(compute.OpTypeReshape, nil, f32(b, hw, g*c), norm)
+		y = m.same(compute.OpTypeMul, y, m.broadcast(gain, []int{b, hw, g * c}, 2))
+		act := m.same(compute.OpTypeMul, y, m.same(compute.OpTypeLogistic, y))
+		m.Outputs = []ir.Value{act, m.reduce(compute.OpTypeReduceSum, act, 0, 1), m.reduce(compute.OpTypeReduceSum, act, 0, 1, 2),
+			m.reduce(compute.OpTypeReduceMax, act, 1), m.reduce(compute.OpTypeReduceSum, act, 0)}
+		in, gains := randoms(n, 2), randoms(g*c, 3)
+		want := groupNorm(in, gains, d)
+		got := runGraph(t, m.Graph, kernel.BestTier(), in, gains)
+		for i := range got {
+			near(t, "output", got[i], want[i], 2e-4)
+		}
+	}
+}
+
+func groupNorm(in, gain []float32, d [4]int) [][]float64 {
+	b, hw, g, c := d[0], d[1], d[2], d[3]
+	y := make([]float64, len(in))
+	at := func(i, p, j, k int) int { return ((i*hw+p)*g+j)*c + k }
+	for i := range b {
+		for j := range g {
+			sum, sq := 0.0, 0.0
+			for p := range hw {
+				for k := range c {
+					sum += float64(in[at(i, p, j, k)])
+				}
+			}
+			mean := sum / float64(hw*c)
+			for p := range hw {
+				for k := range c {
+					e := float64(in[at(i, p, j, k)]) - mean
+					sq += e * e
+				}
+			}
+			s := math.Sqrt(sq/float64(hw*c) + 1e-5)
+			for p := range hw {
+				for k := range c {
+					v := (float64(in[at(i, p, j, k)]) - mean) / s * float64(gain[j*c+k])
+					y[at(i, p, j, k)] = v / (1 + math.Exp(-v))
+				}
+			}
+		}
+	}
+	column, all := make([]float64, g*c), make([]float64, 1)
+	top, first := make([]float64, b*g*c), make([]float64, hw*g*c)
+	for i := range top {
+		top[i] = math.Inf(-1)
+	}
+	for i := range b {
+		for p := range hw {
+			for k := range g * c {
+				v := y[(i*hw+p)*g*c+k]
+				column[k] += v
+				all[0] += v
+				top[i*g*c+k] = max(top[i*g*c+k], v)
+				first[p*g*c+k] += v
+			}
+		}
+	}
+	return [][]float64{y, column, all, top, first}
+}

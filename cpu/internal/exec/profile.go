@@ -1,0 +1,97 @@
+package exec
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+)
+
+// Profile counts the time of each step over all runs of an executable.
+type Profile struct {
+	x     *Executable
+	times []atomic.Int64 // nanoseconds
+	runs  []atomic.Int64
+}
+
+func newProfile(x *Executable) *Profile {
+	return &Profile{x: x, times: make([]atomic.Int64, len(x.steps)), runs: make([]atomic.Int64, len(x.steps))}
+}
+
+func (p *Profile) add(step int, d time.Duration) {
+	p.times[step].Add(int64(d))
+	p.runs[step].Add(1)
+}
+
+// Profile returns the executable's profile.
+func (x *Executable) Profile() *Profile { return x.profile }
+
+// ProfileRow is the share of one kind of kernel, or of one step.
+type ProfileRow struct {
+	Name    string
+	Calls   int64
+	Seconds float64 // of one run
+	GFLOPS  float64 // 0 where operations are not counted
+	GBps    float64 // read and written, caches not considered
+	Share   float64 // of the run
+}
+
+// Rows returns the profile by kind of kernel, or by step; the longest first.
+func (p *Profile) Rows(bySteps bool) []ProfileRow {
+	type sum struct{ calls, nanos, flops, bytes float64 }
+	sums := map[string]*sum{}
+	total := 0.0
+	for i := range p.times {
+		s := &p.x.steps[i]
+		name := s.kind
+		if bySteps {
+			name = p.x.g.NodeString(s.node)
+		}
+		k := sums[name]
+		if k == nil {
+			k = &sum{}
+			sums[name] = k
+		}
+		runs := max(1, float64(p.runs[i].Load()))
+		k.calls++
+		k.nanos += float64(p.times[i].Load()) / runs
+		k.flops += s.flops
+		k.bytes += p.x.traffic(s.node)
+		total += float64(p.times[i].Load()) / runs
+	}
+	var rows []ProfileRow
+	for name, k := range sums {
+		ns := max(1, k.nanos)
+		rows = append(rows, ProfileRow{name, int64(k.calls), k.nanos / 1e9, k.flops / ns, k.bytes / ns, k.nanos / max(1, total)})
+	}
+	slices.SortFunc(rows, func(a, b ProfileRow) int { return cmp.Compare(b.Seconds, a.Seconds) })
+	return rows
+}
+
+// traffic is the size of a node's inputs and outputs.
+func (x *Executable) traffic(node int) float64 {
+	n := &x.g.Nodes[node]
+	bytes := 0.0
+	for _, v := range append(slices.Clone(n.Inputs), n.Outputs...) {
+		if v >= 0 {
+			bytes += float64(x.g.Shapes[v].Memory())
+		}
+	}
+	return bytes
+}
+
+// Write prints the profile as a table of at most most rows.
+func (p *Profile) Write(w io.Writer, bySteps bool, most int) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "share\tms\tcalls\tGFLOPS\tGB/s\tkernel")
+	for i, r := range p.Rows(bySteps) {
+		if i == most {
+			break
+		}
+		fmt.Fprintf(t, "%.1f%%\t%.3f\t%d\t%.0f\t%.1f\t%s\n", 100*r.Share, 1e3*r.Seconds, r.Calls, r.GFLOPS, r.GBps, r.Name)
+	}
+	return t.Flush()
+}
