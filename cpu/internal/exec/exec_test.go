@@ -206,3 +206,125 @@ func groupNorm(in, gain []float32, d [4]int) [][]float64 {
 	}
 	return [][]float64{y, column, all, top, first}
 }
+
+// TestMatMulForms runs DotGeneral in the forms that GoMLX issues: dense layers, their gradients with a transposition behind,
+// attention over interleaved heads.
+func TestMatMulForms(t *testing.T) {
+	type form struct {
+		name string
+		l, r []int
+		a    ir.DotGeneral
+		perm []int // of the output axes
+	}
+	for _, f := range []form{
+		{"dense", []int{6, 5, 7}, []int{7, 9}, ir.DotGeneral{LHSContract: []int{2}, RHSContract: []int{0}}, nil},
+		{"input gradient", []int{30, 9}, []int{7, 9}, ir.DotGeneral{LHSContract: []int{1}, RHSContract: []int{1}}, nil},
+		{"weight gradient", []int{30, 9}, []int{30, 7}, ir.DotGeneral{LHSContract: []int{0}, RHSContract: []int{0}}, []int{1, 0}},
+		{"scores", []int{2, 5, 3, 4}, []int{2, 6, 3, 4}, ir.DotGeneral{LHSBatch: []int{0, 2}, RHSBatch: []int{0, 2}, LHSContract: []int{3}, RHSContract: []int{3}}, nil},
+		{"attention output", []int{2, 3, 5, 6}, []int{2, 6, 3, 4}, ir.DotGeneral{LHSBatch: []int{0, 1}, RHSBatch: []int{0, 2}, LHSContract: []int{3}, RHSContract: []int{1}}, []int{0, 2, 1, 3}},
+		{"interleaved", []int{4, 3, 5}, []int{5, 2, 4, 6}, ir.DotGeneral{LHSContract: []int{0, 2}, RHSContract: []int{2, 0}}, []int{2, 0, 1}},
+		{"three batches", []int{2, 3, 2, 5}, []int{2, 2, 5, 3}, ir.DotGeneral{LHSBatch: []int{2, 1, 0}, RHSBatch: []int{0, 3, 1}, LHSContract: []int{3}, RHSContract: []int{2}}, nil},
+		{"vectors", []int{5}, []int{5}, ir.DotGeneral{LHSContract: []int{0}, RHSContract: []int{0}}, nil},
+		{"outer", []int{5}, []int{4}, ir.DotGeneral{}, []int{1, 0}},
+	} {
+		m := maker{&ir.Graph{Name: f.name}}
+		l, r := m.NewParam(f32(f.l...)), m.NewParam(f32(f.r...))
+		in1, in2 := randoms(f32(f.l...).Size(), 4), randoms(f32(f.r...).Size(), 5)
+		dims, want := dotGeneral(in1, f.l, in2, f.r, f.a)
+		v := m.op(compute.OpTypeDotGeneral, f.a, f32(dims...), l, r)
+		if f.perm != nil {
+			to := make([]int, len(dims))
+			for i, p := range f.perm {
+				to[i] = dims[p]
+			}
+			v = m.op(compute.OpTypeTranspose, ir.Transpose{Perm: f.perm}, f32(to...), v)
+			want = permuted(want, dims, f.perm)
+		}
+		m.Outputs = []ir.Value{v}
+		near(t, f.name, runGraph(t, m.Graph, kernel.BestTier(), in1, in2)[0], want, 1e-5)
+	}
+}
+
+// dotGeneral computes by definition.
+func dotGeneral(x []float32, l []int, y []float32, r []int, a ir.DotGeneral) ([]int, []float64) {
+	free := func(rank int, lists ...[]int) (axes []int) {
+		for i := range rank {
+			used := false
+			for _, list := range lists {
+				for _, v := range list {
+					used = used || v == i
+				}
+			}
+			if !used {
+				axes = append(axes, i)
+			}
+		}
+		return axes
+	}
+	lf, rf := free(len(l), a.LHSBatch, a.LHSContract), free(len(r), a.RHSBatch, a.RHSContract)
+	var dims, inner []int
+	for _, v := range a.LHSBatch {
+		dims = append(dims, l[v])
+	}
+	for _, v := range lf {
+		dims = append(dims, l[v])
+	}
+	for _, v := range rf {
+		dims = append(dims, r[v])
+	}
+	for _, v := range a.LHSContract {
+		inner = append(inner, l[v])
+	}
+	ls, rs := strides(l), strides(r)
+	out := make([]float64, f32(dims...).Size())
+	for i := range out {
+		io := indices(i, dims)
+		at, bt := 0, 0
+		for k := range a.LHSBatch {
+			at += io[k] * ls[a.LHSBatch[k]]
+			bt += io[k] * rs[a.RHSBatch[k]]
+		}
+		for k, v := range lf {
+			at += io[len(a.LHSBatch)+k] * ls[v]
+		}
+		for k, v := range rf {
+			bt += io[len(a.LHSBatch)+len(lf)+k] * rs[v]
+		}
+		for j := range f32(inner...).Size() {
+			ij := indices(j, inner)
+			p, q := at, bt
+			for k, v := range ij {
+				p += v * ls[a.LHSContract[k]]
+				q += v * rs[a.RHSContract[k]]
+			}
+			out[i] += float64(x[p]) * float64(y[q])
+		}
+	}
+	return dims, out
+}
+
+func indices(i int, dims []int) []int {
+	out := make([]int, len(dims))
+	for d := len(dims) - 1; d >= 0; d-- {
+		out[d] = i % dims[d]
+		i /= dims[d]
+	}
+	return out
+}
+
+func permuted(x []float64, dims, perm []int) []float64 {
+	st := strides(dims)
+	to := make([]int, len(dims))
+	for i, p := range perm {
+		to[i] = dims[p]
+	}
+	out := make([]float64, len(x))
+	for i := range out {
+		at := 0
+		for k, v := range indices(i, to) {
+			at += v * st[perm[k]]
+		}
+		out[i] = x[at]
+	}
+	return out
+}
