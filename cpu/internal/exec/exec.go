@@ -4,6 +4,7 @@ package exec
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 type Options struct {
 	Set    *kernel.Set
 	Runner kernel.Runner
+	Conv   kernel.ConvAlgorithm // how 3×3 convolutions are computed: ConvAuto, or ConvDirect for exactness
 }
 
 // Memory provides blocks that are aligned to 64 bytes.
@@ -37,6 +39,8 @@ type Executable struct {
 	fixed   [][]byte // constants' values
 	idle    sync.Pool
 	profile *Profile
+
+	convAlgorithm kernel.ConvAlgorithm
 }
 
 // step is one node, ready to run.
@@ -62,7 +66,8 @@ func (c *context) tile(worker int) *tile { return &c.tiles[worker] }
 
 // Compile prepares a graph that the passes have emitted.
 func Compile(g *ir.Graph, o Options) (*Executable, error) {
-	x := &Executable{g: g, kernels: newKernels(o.Set), runner: o.Runner, fixed: make([][]byte, len(g.Shapes))}
+	x := &Executable{g: g, kernels: newKernels(o.Set), runner: o.Runner, fixed: make([][]byte, len(g.Shapes)),
+		convAlgorithm: o.Conv}
 	byNode := make([]*step, len(g.Nodes))
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
@@ -103,6 +108,31 @@ func Compile(g *ir.Graph, o Options) (*Executable, error) {
 
 // ArenaSize returns how many bytes a run needs beside its inputs and outputs.
 func (x *Executable) ArenaSize() int64 { return x.p.Arena }
+
+// OutputSize returns how many bytes a run's results need if no donated input becomes one.
+func (x *Executable) OutputSize() int64 {
+	var n int64
+	for _, v := range x.g.Outputs {
+		n += x.p.Places[x.p.Root[v]].Size
+	}
+	return n
+}
+
+// Plan returns the steps and places as text.
+func (x *Executable) Plan() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "arena %d bytes, %d steps\n", x.p.Arena, len(x.steps))
+	for i := range x.steps {
+		s := &x.steps[i]
+		fmt.Fprintf(&b, "%s", s.kind)
+		for _, v := range x.g.Nodes[s.node].Outputs {
+			at := x.p.Places[x.p.Root[v]]
+			fmt.Fprintf(&b, " v%d:%s@%d+%d", v, [...]string{"unused", "param", "output", "arena", "fixed"}[at.Kind], at.Offset, at.Size)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
 
 // Result is one output of a run: a new block, or the input that became it.
 type Result struct {

@@ -9,11 +9,11 @@ import (
 
 // Sizes of tiles and tasks. They depend on nothing but the program, so results do not depend on the number of workers.
 const (
-	tileValues     = 1024    // registers of 4 KiB: half a dozen of them fit the first-level cache
-	taskValues     = 1 << 14 // at least that much work for one task
-	mostTasks      = 64
-	mostPartials   = 16      // tasks of a program whose results need combining
-	partialValues  = 1 << 20 // most values of all partial results together
+	tileValues    = 1024    // registers of 4 KiB: half a dozen of them fit the first-level cache
+	taskValues    = 1 << 14 // at least that much work for one task
+	mostTasks     = 64
+	mostPartials  = 16      // tasks of a program whose results need combining
+	partialValues = 1 << 20 // most values of all partial results together
 )
 
 // Classes of registers: when they are computed.

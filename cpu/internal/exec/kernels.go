@@ -94,6 +94,8 @@ func (k *kernels) convertIn(dst []float32, block []byte, d dtypes.DType, at int)
 		k.set.Vector.I32ToF32(dst, view[int32](block, end)[at:])
 	case dtypes.Uint32:
 		kernel.Convert(dst, view[uint32](block, end)[at:])
+	case dtypes.Float64:
+		kernel.Convert(dst, view[float64](block, end)[at:])
 	case dtypes.Int64:
 		kernel.Convert(dst, view[int64](block, end)[at:])
 	}

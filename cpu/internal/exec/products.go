@@ -2,6 +2,7 @@ package exec
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 	"github.com/ebb-ml/ebb/cpu/internal/kernel"
@@ -47,8 +48,19 @@ func (x *Executable) matMulStep(a ir.MatMulAttr) (step, error) {
 // floats is a block as float32.
 func floats(block []byte) []float32 { return view[float32](block, len(block)/4) }
 
-var errLater = errors.New("later")
-
-func (x *Executable) convStep(a ir.Conv2DAttr) (step, error)                 { return step{}, errLater }
-func (x *Executable) attentionStep(n *ir.Node, a ir.Attention) (step, error) { return step{}, errLater }
-func (x *Executable) interpreted(n *ir.Node) step                            { return step{} }
+// convStep runs a convolution or one of its gradients.
+func (x *Executable) convStep(a ir.Conv2DAttr) (step, error) {
+	spec := kernel.ConvSpec{Batch: a.Batch, InH: a.InH, InW: a.InW, InC: a.InC, OutC: a.OutC, KernelH: a.KernelH, KernelW: a.KernelW,
+		StrideH: a.StrideH, StrideW: a.StrideW, PadTop: a.PadTop, PadBottom: a.PadBottom, PadLeft: a.PadLeft, PadRight: a.PadRight,
+		DilationH: a.DilationH, DilationW: a.DilationW, Groups: a.Groups}
+	k, err := kernel.NewConv(x.kernels.set, spec, kernel.ConvKind(a.Kind), x.convAlgorithm)
+	if err != nil {
+		return step{}, err
+	}
+	taps := float64(a.KernelH * a.KernelW * a.InC / a.Groups)
+	return step{kind: fmt.Sprintf("convolution %v, %v", kernel.ConvKind(a.Kind), k.Algorithm()), scratch: k.Scratch,
+		flops: 2 * taps * float64(a.Batch*a.OutH*a.OutW*a.OutC),
+		run: func(c *context, in, out [][]byte, scratch []float32) error {
+			return k.Run(c.runner, floats(out[0]), floats(in[0]), floats(in[1]), scratch, nil)
+		}}, nil
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"text/tabwriter"
 	"time"
@@ -24,6 +25,15 @@ func newProfile(x *Executable) *Profile {
 func (p *Profile) add(step int, d time.Duration) {
 	p.times[step].Add(int64(d))
 	p.runs[step].Add(1)
+}
+
+// Total returns the time of all steps of all runs.
+func (p *Profile) Total() time.Duration {
+	var n int64
+	for i := range p.times {
+		n += p.times[i].Load()
+	}
+	return time.Duration(n)
 }
 
 // Profile returns the executable's profile.
@@ -91,6 +101,7 @@ func (p *Profile) Write(w io.Writer, bySteps bool, most int) error {
 		if i == most {
 			break
 		}
+		r.Name, _, _ = strings.Cut(r.Name, "\n") // of a program its first line
 		fmt.Fprintf(t, "%.1f%%\t%.3f\t%d\t%.0f\t%.1f\t%s\n", 100*r.Share, 1e3*r.Seconds, r.Calls, r.GFLOPS, r.GBps, r.Name)
 	}
 	return t.Flush()

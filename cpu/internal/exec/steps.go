@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"github.com/ebb-ml/ebb/cpu/internal/interp"
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
 
@@ -40,4 +41,21 @@ func (x *Executable) fusedStep(n *ir.Node, p *ir.Program) step {
 			f.run(c, in, out, scratch)
 			return nil
 		}}
+}
+
+// interpreted runs a node in plain Go: what is too rare for a kernel.
+func (x *Executable) interpreted(n *ir.Node) step {
+	return step{kind: "interpreted " + n.Op.String(), run: func(c *context, in, out [][]byte, _ []float32) error {
+		return interp.Eval(n, c.tensors(n.Inputs, in), c.tensors(n.Outputs, out))
+	}}
+}
+
+func (c *context) tensors(values []ir.Value, blocks [][]byte) []interp.Tensor {
+	t := make([]interp.Tensor, len(values))
+	for i, v := range values {
+		if v != ir.None {
+			t[i] = interp.Of(c.g.Shapes[v], blocks[i])
+		}
+	}
+	return t
 }

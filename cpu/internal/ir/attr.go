@@ -100,7 +100,8 @@ type FFT struct {
 // Call is the attribute of OpTypeCall.
 type Call struct{ Body *Graph }
 
-// Sort is the attribute of OpTypeSort; inputs: the tensors, then the comparator's captured values.
+// Sort is the attribute of OpTypeSort; inputs: the tensors, then the comparator's captured values. The comparator's parameters
+// are the left and the right element of each tensor in turn, then the captured values.
 type Sort struct {
 	Comparator *Graph
 	Axis       int
@@ -121,8 +122,8 @@ type If struct {
 	TrueCaptures int
 }
 
-// Attention is the attribute of OpTypeFusedScaledDotProductAttention (inputs: query, key, value and an optional mask or
-// None; outputs: output, log-sum-exp [B,H,S] float32) and of its VJP (inputs: query, key, value, mask or None, output,
+// Attention is the attribute of OpTypeFusedScaledDotProductAttention (inputs: query, key, value and a boolean or float32
+// mask [B,H,S,T], each axis of which may be 1 instead, or None; outputs: output, log-sum-exp [B,H,S] float32) and of its VJP (inputs: query, key, value, mask or None, output,
 // log-sum-exp, output gradient; outputs: gradients of query, key, value).
 type Attention struct {
 	Layout compute.AttentionAxesLayout

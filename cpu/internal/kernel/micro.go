@@ -1,16 +1,113 @@
 package kernel
 
+//go:generate go -C _gen run ./gemm -out ../micro_amd64.s -stubs ../micro_stubs_amd64.go -pkg kernel
+
+// maxRows bounds the rows of a micro-kernel's tile over all tiers.
+const maxRows = 16
+
 // Micro holds a tier's matrix-product micro-kernels: C[m][NR] (+)= A[m][k] · B[k][NR] for m rows, 1 <= m <= MR.
 // B is a packed panel: k rows of NR floats, ldb apart. Leading dimensions are counted in floats.
+// Entries 1 to MR of both tables are set, the others are nil.
 type Micro struct {
 	MR, NR int
 	// Rows[m] reads A by rows in place: A[i*lda+p].
-	Rows [17]MicroFunc
+	Rows [maxRows + 1]MicroFunc
 	// Cols[m] reads A transposed in place: A[p*lda+i].
-	Cols [17]MicroFunc
+	Cols [maxRows + 1]MicroFunc
+
+	// pack copies k rows of NR floats, ldb apart, into a panel. packTransposed makes a panel of k rows from NR rows of k
+	// floats, ldb apart; k is a multiple of lanes.
+	pack, packTransposed func(k int, b, panel *float32, ldb int)
+	// packStrip copies k > 0 rows of stripRows floats of a transposed A, lda apart, into a contiguous strip; nil for the
+	// reference.
+	packStrip func(k int, a, strip *float32, lda int)
+	// add computes dst[i] += src[i]; n is a multiple of NR.
+	add func(n int, dst, src *float32)
+	// peak runs n times 24 independent vector multiply-adds; nil for the reference.
+	peak  func(n int)
+	lanes int // floats of a vector
 }
 
-// MicroFunc computes one tile over k terms; accumulate adds to C instead of overwriting it.
+// MicroFunc computes one tile over k >= 0 terms; accumulate adds to C instead of overwriting it. The sum over the terms is
+// one chain in ascending order, and C is added last: a row's bits do not depend on how many rows its tile has.
 type MicroFunc func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool)
 
-func microFor(Tier) Micro { return Micro{} }
+// stripRows is how many rows of C a copied strip of A serves: the most that MR is on any tier.
+const stripRows = 8
+
+const (
+	refRows = 4
+	refCols = 8
+)
+
+// microReference returns the kernels in plain Go. The tile is small, since a compiler without vectors holds eight sums in
+// registers at most.
+func microReference() Micro {
+	m := Micro{
+		MR: refRows, NR: refCols, lanes: 1,
+		pack: refPack, packTransposed: refPackTransposed, add: refAdd,
+	}
+	for rows := 1; rows <= refRows; rows++ {
+		m.Rows[rows] = func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool) {
+			refTile(rows, k, a, b, c, lda, 1, ldb, ldc, accumulate)
+		}
+		m.Cols[rows] = func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool) {
+			refTile(rows, k, a, b, c, 1, lda, ldb, ldc, accumulate)
+		}
+	}
+	return m
+}
+
+// refTile reads A[i*rowStride+p*termStride].
+func refTile(rows, k int, a, b, c *float32, rowStride, termStride, ldb, ldc int, accumulate bool) {
+	for i := range rows {
+		sum := refRow(k, offset(a, i*rowStride), b, termStride, ldb)
+		out := view(offset(c, i*ldc), refCols)
+		if accumulate {
+			for j := range sum {
+				out[j] += sum[j]
+			}
+			continue
+		}
+		copy(out, sum[:])
+	}
+}
+
+func refRow(k int, a, b *float32, termStride, ldb int) [refCols]float32 {
+	var s0, s1, s2, s3, s4, s5, s6, s7 float32
+	for p := range k {
+		x := *offset(a, p*termStride)
+		y := (*[refCols]float32)(view(offset(b, p*ldb), refCols))
+		s0 += x * y[0]
+		s1 += x * y[1]
+		s2 += x * y[2]
+		s3 += x * y[3]
+		s4 += x * y[4]
+		s5 += x * y[5]
+		s6 += x * y[6]
+		s7 += x * y[7]
+	}
+	return [refCols]float32{s0, s1, s2, s3, s4, s5, s6, s7}
+}
+
+func refPack(k int, b, panel *float32, ldb int) {
+	for p := range k {
+		copy(view(offset(panel, p*refCols), refCols), view(offset(b, p*ldb), refCols))
+	}
+}
+
+func refPackTransposed(k int, b, panel *float32, ldb int) {
+	to := view(panel, k*refCols)
+	for j := range refCols {
+		for p, x := range view(offset(b, j*ldb), k) {
+			to[p*refCols+j] = x
+		}
+	}
+}
+
+func refAdd(n int, dst, src *float32) {
+	to := view(dst, n)
+	for i, x := range view(src, n) {
+		to[i] += x
+	}
+}

@@ -123,7 +123,7 @@ func registerType(s shapes.Shape) bool {
 // loadable lists the types that a program converts to float32 as it reads them.
 func loadable(d dtypes.DType) bool {
 	return d == dtypes.Float32 || d == dtypes.Bool || d == dtypes.Int32 || d == dtypes.Int64 || d == dtypes.Uint8 ||
-		d == dtypes.Uint32
+		d == dtypes.Uint32 || d == dtypes.Float64
 }
 
 func isReduce(t compute.OpType) bool {

@@ -141,7 +141,7 @@ func (c *cleaner) simplifyBinary(t compute.OpType, a, b ir.Value, out shapes.Sha
 	}
 	// A repeated scalar becomes a scalar operand, which costs nothing to read.
 	a2, b2 := c.scalarOperand(a, out), c.scalarOperand(b, out)
-	if a2 != a && b2 != b { // both repeated: compute once, then repeat
+	if scalars := c.New.Shapes[a2].Rank() == 0 && c.New.Shapes[b2].Rank() == 0; scalars && out.Rank() > 0 { // compute once, then repeat
 		v := c.one(t, nil, []ir.Value{a2, b2}, shapes.Make(out.DType))
 		return c.one(compute.OpTypeBroadcastInDim, ir.Broadcast{Axes: []int{}}, []ir.Value{v}, out), true
 	}

@@ -1,0 +1,257 @@
+// Command gemm writes the kernels of matrix products and attention of package kernel: micro_amd64.s, attention_amd64.s and
+// their stubs.
+package main
+
+import (
+	"flag"
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// isa is one instruction set: how wide its vectors are and which tile fits its registers.
+type isa struct {
+	name  string
+	bytes int // of one vector
+	mr    int // most rows of a tile
+	vec   func() VecVirtual
+}
+
+var (
+	avx512 = isa{"AVX512", 64, 8, ZMM}
+	avx2   = isa{"AVX2", 32, 6, YMM}
+)
+
+const vectors = 2 // across a tile: NR is two vectors
+
+func main() {
+	attention := flag.Bool("attention", false, "write the kernels of attention, not those of matrix products")
+	flag.Parse()
+	for _, s := range []isa{avx512, avx2} {
+		if *attention {
+			softmax(s)
+			softmaxGradient(s)
+			continue
+		}
+		micro(s)
+	}
+	Generate()
+}
+
+func micro(s isa) {
+	for _, byRows := range []bool{true, false} {
+		for m := 1; m <= s.mr; m++ {
+			newTile(s, m, byRows).emit()
+		}
+	}
+	pack(s)
+	packTransposed(s)
+	packStrip(s)
+	add(s)
+	peak(s)
+}
+
+// tile is one kernel being written: m rows of two vectors, accumulators in registers.
+type tile struct {
+	isa
+	m           int
+	byRows      bool
+	a, b        Register
+	lda, ldb    Register
+	rowBases    []Register // pointers to rows 0, 3, 6 of A; the rows between are reached by an index of 1 or 2 times lda
+	accumulator [][vectors]VecVirtual
+}
+
+func newTile(s isa, m int, byRows bool) *tile { return &tile{isa: s, m: m, byRows: byRows} }
+
+func (t *tile) emit() {
+	form := "Cols"
+	if t.byRows {
+		form = "Rows"
+	}
+	TEXT(fmt.Sprintf("micro%s%s%d", t.name, form, t.m), NOSPLIT,
+		"func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool)")
+	Pragma("noescape")
+	k := Load(Param("k"), GP64())
+	t.a = Load(Param("a"), GP64())
+	t.b = Load(Param("b"), GP64())
+	t.lda = bytesOf("lda")
+	t.ldb = bytesOf("ldb")
+	t.bases()
+	t.fetch()
+	t.clear()
+	t.loop(k)
+	t.store()
+	VZEROUPPER()
+	RET()
+}
+
+// bytesOf loads a leading dimension and turns floats into bytes.
+func bytesOf(param string) Register {
+	r := Load(Param(param), GP64())
+	SHLQ(Imm(2), r)
+	return r
+}
+
+func (t *tile) bases() {
+	if !t.byRows {
+		return
+	}
+	t.rowBases = []Register{t.a}
+	if t.m <= 3 {
+		return
+	}
+	three := GP64()
+	LEAQ(Mem{Base: t.lda, Index: t.lda, Scale: 2}, three)
+	for i := 3; i < t.m; i += 3 {
+		r := GP64()
+		LEAQ(Mem{Base: t.rowBases[len(t.rowBases)-1], Index: three, Scale: 1}, r)
+		t.rowBases = append(t.rowBases, r)
+	}
+}
+
+func (t *tile) clear() {
+	t.accumulator = make([][vectors]VecVirtual, t.m)
+	for i := range t.accumulator {
+		for j := range t.accumulator[i] {
+			z := t.vec()
+			VXORPS(z, z, z)
+			t.accumulator[i][j] = z
+		}
+	}
+}
+
+// fetch asks for the lines of C early: waiting for them at the end costs a long product one to three percent of its time,
+// attention six to nine.
+func (t *tile) fetch() {
+	c := Load(Param("c"), GP64())
+	ldc := bytesOf("ldc")
+	for i := range t.m {
+		for at := 0; at < t.bytes*vectors; at += 64 {
+			PREFETCHT0(Mem{Base: c, Disp: at})
+		}
+		if i < t.m-1 {
+			ADDQ(ldc, c)
+		}
+	}
+}
+
+// loop runs over k in steps of four, then one by one.
+func (t *tile) loop(k Register) {
+	SUBQ(Imm(4), k)
+	JLT(LabelRef("tail"))
+	align64()
+	Label("loop")
+	for u := range 4 {
+		t.step(u)
+	}
+	t.advance(4)
+	SUBQ(Imm(4), k)
+	JGE(LabelRef("loop"))
+	Label("tail")
+	ADDQ(Imm(4), k)
+	JEQ(LabelRef("done"))
+	Label("single")
+	t.step(0)
+	t.advance(1)
+	DECQ(k)
+	JNE(LabelRef("single"))
+	Label("done")
+}
+
+// step adds one outer product; A is broadcast by its own load, which Zen 5 needs (two 64-byte loads a cycle).
+func (t *tile) step(u int) {
+	var b [vectors]VecVirtual
+	for j := range b {
+		b[j] = t.vec()
+		VMOVUPS(Mem{Base: t.b, Disp: t.bytes * j}, b[j])
+	}
+	ADDQ(t.ldb, t.b)
+	for i := range t.m {
+		a := t.vec()
+		VBROADCASTSS(t.element(i, u), a)
+		for j := range b {
+			VFMADD231PS(a, b[j], t.accumulator[i][j])
+		}
+	}
+	if !t.byRows {
+		ADDQ(t.lda, t.a)
+	}
+}
+
+// element addresses row i of A, u terms after the current one.
+func (t *tile) element(i, u int) Mem {
+	if !t.byRows {
+		return Mem{Base: t.a, Disp: 4 * i}
+	}
+	m := Mem{Base: t.rowBases[i/3], Disp: 4 * u}
+	if i%3 > 0 {
+		m.Index, m.Scale = t.lda, uint8(i%3)
+	}
+	return m
+}
+
+func (t *tile) advance(terms int) {
+	for _, r := range t.rowBases {
+		ADDQ(Imm(uint64(4*terms)), r)
+	}
+}
+
+func (t *tile) store() {
+	c := Load(Param("c"), GP64())
+	ldc := bytesOf("ldc")
+	accumulate := Load(Param("accumulate"), GP8())
+	TESTB(accumulate, accumulate)
+	JEQ(LabelRef("write"))
+	from := GP64()
+	MOVQ(c, from)
+	for i, row := range t.accumulator {
+		for j, z := range row {
+			VADDPS(Mem{Base: from, Disp: t.bytes * j}, z, z)
+		}
+		if i < t.m-1 {
+			ADDQ(ldc, from)
+		}
+	}
+	Label("write")
+	for i, row := range t.accumulator {
+		for j, z := range row {
+			VMOVUPS(z, Mem{Base: c, Disp: t.bytes * j})
+		}
+		if i < t.m-1 {
+			ADDQ(ldc, c)
+		}
+	}
+}
+
+// peak writes a kernel of independent multiply-adds in registers: what the machine can do at most.
+func peak(s isa) {
+	TEXT("peak"+s.name, NOSPLIT, "func(n int)")
+	n := Load(Param("n"), GP64())
+	var z [12]VecVirtual
+	for i := range z {
+		z[i] = s.vec()
+		VXORPS(z[i], z[i], z[i])
+	}
+	x := s.vec()
+	VXORPS(x, x, x)
+	align64()
+	Label("loop")
+	for range 2 {
+		for _, r := range z {
+			VFMADD231PS(x, x, r)
+		}
+	}
+	DECQ(n)
+	JNE(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// align64 starts a loop on a cache line; avo has no constructor for PCALIGN.
+func align64() {
+	Instruction(&ir.Instruction{Opcode: "PCALIGN", Operands: []Op{Imm(64)}})
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// pack writes the kernel that copies k rows of two vectors, ldb apart, into a contiguous panel.
+func pack(s isa) {
+	TEXT("pack"+s.name, NOSPLIT, "func(k int, b, panel *float32, ldb int)")
+	Pragma("noescape")
+	k := Load(Param("k"), GP64())
+	b := Load(Param("b"), GP64())
+	panel := Load(Param("panel"), GP64())
+	ldb := bytesOf("ldb")
+	rows := func(n int) {
+		for u := range n {
+			for j := range vectors {
+				v := s.vec()
+				VMOVUPS(Mem{Base: b, Disp: s.bytes * j}, v)
+				VMOVUPS(v, Mem{Base: panel, Disp: s.bytes * (vectors*u + j)})
+			}
+			ADDQ(ldb, b)
+		}
+		ADDQ(I32(int32(s.bytes*vectors*n)), panel)
+	}
+	SUBQ(Imm(4), k)
+	JLT(LabelRef("tail"))
+	Label("loop")
+	rows(4)
+	SUBQ(Imm(4), k)
+	JGE(LabelRef("loop"))
+	Label("tail")
+	ADDQ(Imm(4), k)
+	JEQ(LabelRef("done"))
+	Label("single")
+	rows(1)
+	DECQ(k)
+	JNE(LabelRef("single"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// packStrip writes the kernel that copies k rows of eight floats, lda apart, into a contiguous strip.
+func packStrip(s isa) {
+	TEXT("packStrip"+s.name, NOSPLIT, "func(k int, a, strip *float32, lda int)")
+	Pragma("noescape")
+	k := Load(Param("k"), GP64())
+	a := Load(Param("a"), GP64())
+	strip := Load(Param("strip"), GP64())
+	lda := bytesOf("lda")
+	Label("loop")
+	v := YMM()
+	VMOVUPS(Mem{Base: a}, v)
+	VMOVUPS(v, Mem{Base: strip})
+	ADDQ(lda, a)
+	ADDQ(Imm(32), strip)
+	DECQ(k)
+	JNE(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// packTransposed writes the kernel that reads B by columns: two vectors' worth of rows of k floats, ldb apart, become a
+// panel of k rows. k is a multiple of a vector's floats.
+func packTransposed(s isa) {
+	TEXT("packTransposed"+s.name, NOSPLIT, "func(k int, b, panel *float32, ldb int)")
+	Pragma("noescape")
+	k := Load(Param("k"), GP64())
+	b := Load(Param("b"), GP64())
+	panel := Load(Param("panel"), GP64())
+	ldb := bytesOf("ldb")
+	lanes := s.bytes / 4
+	TESTQ(k, k)
+	JEQ(LabelRef("done"))
+	Label("loop")
+	row := GP64()
+	MOVQ(b, row)
+	for j := range vectors {
+		x := make([]VecVirtual, lanes)
+		for i := range x {
+			x[i] = s.vec()
+			VMOVUPS(Mem{Base: row}, x[i])
+			ADDQ(ldb, row)
+		}
+		for i, v := range transpose(s, x) {
+			VMOVUPS(v, Mem{Base: panel, Disp: s.bytes * (vectors*i + j)})
+		}
+	}
+	ADDQ(U32(uint32(s.bytes)), b)
+	ADDQ(U32(uint32(s.bytes*vectors*lanes)), panel)
+	SUBQ(Imm(uint64(lanes)), k)
+	JNE(LabelRef("loop"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// transpose swaps rows and columns of a square of vectors. Two rounds of interleaving transpose the 4×4 blocks within
+// 128-bit lanes, the rest moves whole lanes.
+func transpose(s isa, x []VecVirtual) []VecVirtual {
+	op2 := func(f func(...Op), a, b VecVirtual) VecVirtual {
+		o := s.vec()
+		f(b, a, o)
+		return o
+	}
+	u := make([]VecVirtual, len(x))
+	for g := 0; g < len(x); g += 4 {
+		lo01, hi01 := op2(VUNPCKLPS, x[g], x[g+1]), op2(VUNPCKHPS, x[g], x[g+1])
+		lo23, hi23 := op2(VUNPCKLPS, x[g+2], x[g+3]), op2(VUNPCKHPS, x[g+2], x[g+3])
+		u[g], u[g+1] = op2(VUNPCKLPD, lo01, lo23), op2(VUNPCKHPD, lo01, lo23)
+		u[g+2], u[g+3] = op2(VUNPCKLPD, hi01, hi23), op2(VUNPCKHPD, hi01, hi23)
+	}
+	out := make([]VecVirtual, len(x))
+	for c := range 4 {
+		if len(x) == 8 {
+			out[c], out[c+4] = lanes2(s, 0x20, u[c], u[c+4]), lanes2(s, 0x31, u[c], u[c+4])
+			continue
+		}
+		even0, odd0 := lanes4(s, 0x88, u[c], u[c+4]), lanes4(s, 0xdd, u[c], u[c+4])
+		even1, odd1 := lanes4(s, 0x88, u[c+8], u[c+12]), lanes4(s, 0xdd, u[c+8], u[c+12])
+		out[c], out[c+8] = lanes4(s, 0x88, even0, even1), lanes4(s, 0xdd, even0, even1)
+		out[c+4], out[c+12] = lanes4(s, 0x88, odd0, odd1), lanes4(s, 0xdd, odd0, odd1)
+	}
+	return out
+}
+
+func lanes2(s isa, pick uint64, a, b VecVirtual) VecVirtual {
+	o := s.vec()
+	VPERM2F128(Imm(pick), b, a, o)
+	return o
+}
+
+func lanes4(s isa, pick uint64, a, b VecVirtual) VecVirtual {
+	o := s.vec()
+	VSHUFF32X4(Imm(pick), b, a, o)
+	return o
+}
+
+// add writes dst[i] += src[i]; n is a multiple of two vectors' floats.
+func add(s isa) {
+	TEXT("add"+s.name, NOSPLIT, "func(n int, dst, src *float32)")
+	Pragma("noescape")
+	n := Load(Param("n"), GP64())
+	dst := Load(Param("dst"), GP64())
+	src := Load(Param("src"), GP64())
+	TESTQ(n, n)
+	JEQ(LabelRef("done"))
+	Label("loop")
+	for j := range vectors {
+		v := s.vec()
+		VMOVUPS(Mem{Base: dst, Disp: s.bytes * j}, v)
+		VADDPS(Mem{Base: src, Disp: s.bytes * j}, v, v)
+		VMOVUPS(v, Mem{Base: dst, Disp: s.bytes * j})
+	}
+	ADDQ(U32(uint32(s.bytes*vectors)), dst)
+	ADDQ(U32(uint32(s.bytes*vectors)), src)
+	SUBQ(Imm(uint64(s.bytes*vectors/4)), n)
+	JNE(LabelRef("loop"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}

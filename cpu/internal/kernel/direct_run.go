@@ -1,0 +1,224 @@
+package kernel
+
+func (d *direct) run(r Runner, x *convRun) {
+	filter := x.prepared
+	if filter == nil {
+		filter = x.scratch[:d.prepared()]
+		d.prepare(r, x.b, filter)
+	}
+	blocks := d.imageBlocks * d.rowBlocks
+	r.Run(d.groups*blocks*d.colTasks, func(worker, task int) {
+		own := x.scratch[d.prepared()+worker*d.own:][:d.own]
+		t := directTask{direct: d, convRun: x, worker: worker, filter: filter,
+			edge: own[:d.edgeFloats], strip: own[d.edgeFloats : d.edgeFloats+d.stripFloats], window: own[d.edgeFloats+d.stripFloats:]}
+		t.panel, t.panelEnd = share(d.panels, d.colTasks, task%d.colTasks)
+		task /= d.colTasks
+		t.group, task = task/blocks, task%blocks
+		t.image, t.imageEnd = share(d.batch, d.imageBlocks, task/d.rowBlocks)
+		t.row, t.rowEnd = share(d.latticeRows, d.rowBlocks, task%d.rowBlocks)
+		t.run()
+	})
+}
+
+// directTask computes a block of output pixels: rows of the phases' lattices in some images, and some channels of a group.
+type directTask struct {
+	*direct
+	*convRun
+	worker, group               int
+	image, imageEnd             int
+	row, rowEnd                 int
+	panel, panelEnd             int
+	filter, edge, strip, window []float32
+}
+
+func (t *directTask) run() {
+	t.copyStrip()
+	for i := range t.forms {
+		f := &t.forms[i]
+		if f.terms == 0 {
+			t.clear(f)
+			continue
+		}
+		if t.windows {
+			t.copyWindows(f)
+		}
+		for panel := t.panel; panel < t.panelEnd; panel++ {
+			t.multiply(f, panel)
+		}
+	}
+	step := t.rows[0].step
+	first, end := t.row*step, min(t.rowEnd*step, t.outH)
+	pixels := (end - first + (t.imageEnd-t.image-1)*t.outH) * t.outW
+	col := t.panel * t.micro.NR
+	cols := min(t.panelEnd*t.micro.NR, t.outG) - col
+	t.finish(t.worker, (t.image*t.outH+first)*t.outW, pixels, t.group*t.outG+col, cols)
+}
+
+// copyStrip fills the strip with the group's channels of the input rows that the task sees.
+func (t *directTask) copyStrip() {
+	rows := t.stripRows(t.rowEnd - t.row)
+	first := t.row*t.rows[0].stride + t.low[0]
+	to := t.strip
+	for image := t.image; image < t.imageEnd; image++ {
+		for y := first; y < first+rows; y++ {
+			t.copyRow(to[:t.pitch], image, y)
+			to = to[t.pitch:]
+		}
+	}
+}
+
+func (t *directTask) copyRow(to []float32, image, y int) {
+	length := t.pitch / t.inG
+	first, end := max(-t.low[1], 0), min(t.inW-t.low[1], length)
+	if y < 0 || y >= t.inH || first >= end {
+		clear(to)
+		return
+	}
+	clear(to[:first*t.inG])
+	clear(to[end*t.inG:])
+	from := t.a[((image*t.inH+y)*t.inW+first+t.low[1])*t.inC+t.group*t.inG:]
+	if t.groups == 1 {
+		copy(to[first*t.inG:end*t.inG], from)
+		return
+	}
+	for x := range end - first {
+		copy(to[(first+x)*t.inG:(first+x+1)*t.inG], from[x*t.inC:])
+	}
+}
+
+// pixel returns where the operands of a row's first pixel begin in the strip.
+func (t *directTask) pixel(image, row int) int {
+	return ((image-t.image)*t.stripRows(t.rowEnd-t.row) + (row-t.row)*t.rows[0].stride) * t.pitch
+}
+
+// copyWindows writes each pixel's operands as one row.
+func (t *directTask) copyWindows(f *form) {
+	to := t.window
+	for image := t.image; image < t.imageEnd; image++ {
+		for row := t.row; row < min(t.rowEnd, f.rows.count); row++ {
+			at := t.pixel(image, row)
+			for range f.cols.count {
+				for i := range f.segments {
+					s := &f.segments[i]
+					copy(to[:s.terms], t.strip[at+s.offset:])
+					to = to[s.terms:]
+				}
+				at += f.cols.stride * t.inG
+			}
+		}
+	}
+}
+
+// output returns where an output pixel begins.
+func (t *directTask) output(f *form, image, row int) int {
+	return ((image*t.outH+f.rows.first+row*f.rows.step)*t.outW + f.cols.first) * t.outC
+}
+
+func (t *directTask) clear(f *form) {
+	col := t.panel * t.micro.NR
+	cols := min(t.panelEnd*t.micro.NR, t.outG) - col
+	for image := t.image; image < t.imageEnd; image++ {
+		for row := t.row; row < min(t.rowEnd, f.rows.count); row++ {
+			at := t.output(f, image, row) + t.group*t.outG + col
+			for range f.cols.count {
+				clear(t.out[at : at+cols])
+				at += f.cols.step * t.outC
+			}
+		}
+	}
+}
+
+// operand is a matrix of a run of pixels and where its products go.
+type operand struct {
+	a             []float32
+	pixels        int
+	lda, ldc, out int
+}
+
+// multiply computes one panel of output channels.
+func (t *directTask) multiply(f *form, panel int) {
+	nr := t.micro.NR
+	filter := t.filter[((t.group*t.panels+panel)*t.terms+f.before)*nr:]
+	cols := min(nr, t.outG-panel*nr)
+	channel := t.group*t.outG + panel*nr
+	if t.windows {
+		t.eachWindowRun(f, channel, func(x operand) { t.tiles(x, windowSegment(f.terms), filter, cols) })
+		return
+	}
+	if cols < nr {
+		t.eachRow(f, channel, func(x operand) { t.tiles(x, f.segments, filter, cols) })
+		return
+	}
+	// The panel's part for one segment stays in the first-level cache over all rows.
+	for i := range f.segments {
+		s := &f.segments[i]
+		t.eachRow(f, channel, func(x operand) { t.segmentTiles(x, s, filter, i > 0) })
+		filter = filter[s.terms*nr:]
+	}
+}
+
+func windowSegment(terms int) []segment { return []segment{{terms: terms}} }
+
+// eachRow goes through the form's rows of pixels in the strip.
+func (t *directTask) eachRow(f *form, channel int, do func(x operand)) {
+	x := operand{pixels: f.cols.count, lda: f.cols.stride * t.inG, ldc: f.cols.step * t.outC}
+	for image := t.image; image < t.imageEnd; image++ {
+		for row := t.row; row < min(t.rowEnd, f.rows.count); row++ {
+			x.a, x.out = t.strip[t.pixel(image, row):], t.output(f, image, row)+channel
+			do(x)
+		}
+	}
+}
+
+// eachWindowRun goes through the form's windows, all pixels of an image at once where the output allows.
+func (t *directTask) eachWindowRun(f *form, channel int, do func(x operand)) {
+	x := operand{pixels: f.cols.count, lda: f.terms, ldc: f.cols.step * t.outC}
+	rows := min(t.rowEnd, f.rows.count) - t.row
+	step := 1
+	if t.joined {
+		step, x.pixels = rows, rows*f.cols.count
+	}
+	at := 0
+	for image := t.image; image < t.imageEnd; image++ {
+		for row := 0; row < rows; row += step {
+			x.a, x.out = t.window[at:], t.output(f, image, t.row+row)+channel
+			at += x.pixels * f.terms
+			do(x)
+		}
+	}
+}
+
+// segmentTiles multiplies one segment of a run of pixels by a whole panel.
+func (t *directTask) segmentTiles(x operand, s *segment, filter []float32, accumulate bool) {
+	m := t.micro
+	strips := ceilDiv(x.pixels, m.MR)
+	for i := range strips {
+		first, n := strip(x.pixels, strips, i)
+		m.Rows[n](s.terms, &x.a[s.offset+first*x.lda], &filter[0], &t.out[x.out+first*x.ldc], x.lda, m.NR, x.ldc, accumulate)
+	}
+}
+
+// tiles multiplies all segments of a run of pixels by a panel of which cols channels exist.
+func (t *directTask) tiles(x operand, segments []segment, filter []float32, cols int) {
+	m := t.micro
+	strips := ceilDiv(x.pixels, m.MR)
+	for i := range strips {
+		first, n := strip(x.pixels, strips, i)
+		c, ldc := &t.edge[0], m.NR
+		if cols == m.NR {
+			c, ldc = &t.out[x.out+first*x.ldc], x.ldc
+		}
+		at := 0
+		for j := range segments {
+			s := &segments[j]
+			m.Rows[n](s.terms, &x.a[s.offset+first*x.lda], &filter[at], c, x.lda, m.NR, ldc, j > 0)
+			at += s.terms * m.NR
+		}
+		if cols < m.NR {
+			for p := range n {
+				out := x.out + (first+p)*x.ldc
+				copy(t.out[out:out+cols], t.edge[p*m.NR:])
+			}
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package kernel
+
+func microFor(t Tier) Micro {
+	switch t {
+	case AVX512:
+		return microAVX512()
+	case AVX2:
+		return microAVX2()
+	}
+	return microReference()
+}
+
+// microAVX512 has a tile of 8×32: rows of A are read where they lie, and eight stay in the first-level cache even when
+// they are a multiple of 4 KiB apart (shared/reference/kernels.md §1).
+func microAVX512() Micro {
+	return Micro{
+		MR: 8, NR: 32, peak: peakAVX512, lanes: 16,
+		pack: packAVX512, packTransposed: packTransposedAVX512, packStrip: packStripAVX512, add: addAVX512,
+		Rows: [maxRows + 1]MicroFunc{
+			1: microAVX512Rows1, 2: microAVX512Rows2, 3: microAVX512Rows3, 4: microAVX512Rows4,
+			5: microAVX512Rows5, 6: microAVX512Rows6, 7: microAVX512Rows7, 8: microAVX512Rows8,
+		},
+		Cols: [maxRows + 1]MicroFunc{
+			1: microAVX512Cols1, 2: microAVX512Cols2, 3: microAVX512Cols3, 4: microAVX512Cols4,
+			5: microAVX512Cols5, 6: microAVX512Cols6, 7: microAVX512Cols7, 8: microAVX512Cols8,
+		},
+	}
+}
+
+// microAVX2 has a tile of 6×16, the largest for 16 registers.
+func microAVX2() Micro {
+	return Micro{
+		MR: 6, NR: 16, peak: peakAVX2, lanes: 8,
+		pack: packAVX2, packTransposed: packTransposedAVX2, packStrip: packStripAVX2, add: addAVX2,
+		Rows: [maxRows + 1]MicroFunc{
+			1: microAVX2Rows1, 2: microAVX2Rows2, 3: microAVX2Rows3, 4: microAVX2Rows4, 5: microAVX2Rows5, 6: microAVX2Rows6,
+		},
+		Cols: [maxRows + 1]MicroFunc{
+			1: microAVX2Cols1, 2: microAVX2Cols2, 3: microAVX2Cols3, 4: microAVX2Cols4, 5: microAVX2Cols5, 6: microAVX2Cols6,
+		},
+	}
+}
