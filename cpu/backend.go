@@ -41,6 +41,7 @@ type Backend struct {
 	kernels   *kernel.Set
 	pool      *pool.Pool
 	profiles  profiles
+	interpret bool // instead of compiling: tests compare the two
 	finalized atomic.Bool
 }
 

@@ -73,7 +73,11 @@ func (b *Builder) Compile() (compute.Executable, error) {
 		return nil, errors.Errorf("cpu: computation %q has no results: call Return of its main function first", b.name)
 	}
 	b.compiled = true
-	program, err := compile(b.backend, b.main.graph)
+	var program program = interpreted{b.main.graph}
+	var err error
+	if !b.backend.interpret {
+		program, err = compile(b.backend, b.main.graph)
+	}
 	if err != nil {
 		return nil, errors.WithMessagef(err, "compiling %q", b.name)
 	}

@@ -57,6 +57,12 @@ func (f *Function) ArgMinMax(x compute.Value, axis int, outputDType dtypes.DType
 	if err != nil {
 		return nil, err
 	}
+	if r.shapes[0].DType == dtypes.Bool { // which shapeinference does not know, but GoMLX uses
+		if x, err = f.ConvertDType(x, dtypes.Uint8); err != nil {
+			return nil, err
+		}
+		return f.ArgMinMax(x, axis, outputDType, isMin)
+	}
 	return r.finish(ir.ArgMinMax{Axis: axis, IsMin: isMin}, func() (shapes.Shape, error) {
 		s, err := shapeinference.ArgMinMax(r.shapes[0], axis, outputDType)
 		if err == nil && r.shapes[0].Dimensions[axis] == 0 {

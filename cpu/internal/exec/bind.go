@@ -10,7 +10,7 @@ import (
 // bindCode turns the program's instructions into calls of kernels, by class.
 func (f *fused) bindCode(k *kernels) {
 	for i, in := range f.p.Code {
-		if in.Op == ir.Load {
+		if f.direct(i) {
 			continue
 		}
 		class := f.regs[i].class
@@ -23,6 +23,8 @@ func (f *fused) scalar(r int32) bool { return f.p.Code[r].Keep == 0 }
 
 func (f *fused) bind(k *kernels, d int, in ir.Instr) func(t *tile) {
 	switch {
+	case in.Op == ir.Load:
+		return func(t *tile) { t.convert(d) }
 	case in.Op == ir.Immediate:
 		return func(t *tile) { t.r[d][0] = in.Imm }
 	case in.Op == ir.Expand:

@@ -148,24 +148,30 @@ func dot(a, b []int) int {
 	return n
 }
 
-// bindLoads points the registers that are loads of a class at their part of the input, or converts it.
+// bindLoads points the registers of a class that are used where they lie in an input at their part of it.
 func (t *tile) bindLoads(class int) {
 	for i := range t.f.regs {
-		r := &t.f.regs[i]
-		if r.load == nil || r.class != class {
-			continue
-		}
-		at, n := t.base[i], r.size
-		if r.unit > 0 {
-			at += t.start * r.load.unit
-			n = t.rows * r.unit
-		}
-		if t.f.direct(i) {
+		if r := &t.f.regs[i]; r.class == class && t.f.direct(i) {
+			at, n := t.extent(i)
 			t.r[i] = t.inputs[r.load.input][at : at+n]
-			continue
 		}
-		t.k.convertIn(t.r[i], t.in[r.load.input], t.f.in[r.load.input], at)
 	}
+}
+
+// extent returns where a load's values begin in its input, and how many there are.
+func (t *tile) extent(i int) (at, n int) {
+	r := &t.f.regs[i]
+	if r.unit == 0 {
+		return t.base[i], r.size
+	}
+	return t.base[i] + t.start*r.load.unit, t.rows * r.unit
+}
+
+// convert reads a load of another type into its register.
+func (t *tile) convert(i int) {
+	input := t.f.regs[i].load.input
+	at, n := t.extent(i)
+	t.k.convertIn(t.r[i][:n], t.in[input], t.f.in[input], at)
 }
 
 func (t *tile) bindOutputs(prefix int) {

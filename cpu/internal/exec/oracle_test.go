@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"pgregory.net/rapid"
 
 	"github.com/ebb-ml/ebb/cpu/internal/interp"
@@ -29,6 +31,8 @@ func TestRandomGraphs(t *testing.T) {
 		for range rapid.IntRange(1, 3).Draw(t, "params") {
 			g.add(g.NewParam(f32(g.shape()...)))
 		}
+		g.addOther(dtypes.Bool)
+		g.addOther(dtypes.Int32)
 		for range rapid.IntRange(1, 24).Draw(t, "nodes") {
 			g.grow()
 		}
@@ -45,6 +49,12 @@ type grower struct {
 	maker
 	dims   [3]int
 	values []ir.Value
+}
+
+// addOther adds a parameter of another type, converted to float32.
+func (g *grower) addOther(d dtypes.DType) {
+	p := g.NewParam(shapes.Make(d, g.shape()...))
+	g.add(g.op(compute.OpTypeConvertDType, nil, f32(g.Shape(p).Dimensions...), p))
 }
 
 func (g *grower) add(v ir.Value) { g.values = append(g.values, v) }
@@ -67,7 +77,7 @@ func (g *grower) shape() []int {
 func (g *grower) grow() {
 	x := g.pick()
 	s := g.Shape(x)
-	switch rapid.IntRange(0, 9).Draw(g.T, "kind") {
+	switch rapid.IntRange(0, 11).Draw(g.T, "kind") {
 	case 0, 1:
 		g.add(g.same(rapid.SampledFrom([]compute.OpType{compute.OpTypeNeg, compute.OpTypeTanh, compute.OpTypeLogistic,
 			compute.OpTypeAbs, compute.OpTypeSin}).Draw(g.T, "unary"), x))
@@ -83,6 +93,10 @@ func (g *grower) grow() {
 		g.broadcastRandom(x)
 	case 8:
 		g.reshapeRandom(x)
+	case 10, 11:
+		less := g.op(compute.OpTypeLessThan, nil, shapes.Make(dtypes.Bool, s.Dimensions...), x, g.like(x))
+		g.add(g.op(compute.OpTypeWhere, nil, s, less, g.like(x), g.like(x)))
+		g.add(g.op(compute.OpTypeConvertDType, nil, s, less))
 	case 9:
 		perm := rapid.Permutation(identityOf(s.Rank())).Draw(g.T, "perm")
 		dims := make([]int, len(perm))
@@ -167,9 +181,8 @@ func (g *grower) compare(tiers []kernel.Tier) {
 	inputs := make([]interp.Tensor, len(g.Params))
 	var blocks [][]byte
 	for i, p := range g.Params {
-		f := randoms(g.Shape(p).Size(), uint64(i))
-		inputs[i] = interp.Tensor{Shape: g.Shape(p), Flat: f}
-		blocks = append(blocks, bytesOf(f, f32(len(f))))
+		inputs[i] = randomTensor(g.Shape(p), uint64(i))
+		blocks = append(blocks, inputs[i].Bytes())
 	}
 	want, err := interp.Run(g.Graph, inputs)
 	if err != nil {
@@ -197,6 +210,24 @@ func (g *grower) compare(tiers []kernel.Tier) {
 			}
 		}
 	}
+}
+
+func randomTensor(s shapes.Shape, seed uint64) interp.Tensor {
+	f := randoms(s.Size(), seed)
+	t := interp.New(s)
+	switch x := t.Flat.(type) {
+	case []float32:
+		copy(x, f)
+	case []bool:
+		for i := range x {
+			x[i] = f[i] > 0
+		}
+	case []int32:
+		for i := range x {
+			x[i] = int32(3 * f[i])
+		}
+	}
+	return t
 }
 
 // evaluate folds constants with the interpreter.

@@ -28,23 +28,25 @@ type direct struct {
 // form is a pair of phases: output pixels that see the same taps.
 type form struct {
 	rows, cols *phase
-	segments   []segment
-	terms      int // of all segments
-	before     int // terms of the forms before this one
+	segments   []segment // of a strip
+	windows    []segment // of a copied window
+	terms      int       // of all segments
+	longest    int       // longest run of contiguous operands
+	before     int       // terms of the forms before this one
 }
 
 // segment is a run of contiguous operands.
 type segment struct {
-	row, col, taps int // first tap of the run
-	offset         int // in the strip, for the task's first pixel
-	terms          int
+	offset int // in the strip, from the pixel's first operand
+	terms  int
 }
 
 const (
 	directPixels = 128 // output pixels of a task: enough to use a filter panel often, few enough for the second-level cache
-	directTasks  = 16
-	shortRun     = 48 // runs of fewer floats are copied into windows
-	directRow    = 6  // phases with shorter rows make poor tiles
+	directTasks  = 4
+	shortRun     = 48  // runs of fewer floats are copied into windows
+	segmentTerms = 512 // longer runs are multiplied in parts, so that a panel's part stays in the first-level cache
+	directRow    = 6   // phases with shorter rows make poor tiles
 )
 
 func newDirect(set *Set, g *gather) *direct {
@@ -60,9 +62,7 @@ func newDirect(set *Set, g *gather) *direct {
 			f.split(g, d)
 			d.terms += f.terms
 			d.forms = append(d.forms, f)
-			if len(f.segments) > 0 {
-				longest = max(longest, f.segments[0].terms)
-			}
+			longest = max(longest, f.longest)
 		}
 	}
 	d.joined = len(d.forms) == 1 && len(g.rows[0].taps) > 0
@@ -91,18 +91,31 @@ func stripLength(count, stride, low, high int) int { return (count-1)*stride + h
 
 // split finds the segments: taps of a filter row whose operands are contiguous.
 func (f *form) split(g *gather, d *direct) {
-	for i, r := range f.rows.taps {
+	for _, r := range f.rows.taps {
+		var run segment
 		for j, c := range f.cols.taps {
-			f.terms += g.inG
-			if last := len(f.segments) - 1; j > 0 && c.offset == f.cols.taps[j-1].offset+1 {
-				f.segments[last].taps++
-				f.segments[last].terms += g.inG
-				continue
+			if j == 0 || c.offset != f.cols.taps[j-1].offset+1 {
+				f.segments = append(f.segments, run.parts()...)
+				run = segment{offset: (r.offset-d.low[0])*d.pitch + (c.offset-d.low[1])*g.inG}
 			}
-			at := (r.offset-d.low[0])*d.pitch + (c.offset-d.low[1])*g.inG
-			f.segments = append(f.segments, segment{row: i, col: j, taps: 1, offset: at, terms: g.inG})
+			run.terms += g.inG
 		}
+		f.longest = max(f.longest, run.terms)
+		f.segments = append(f.segments, run.parts()...)
 	}
+	f.terms = len(f.rows.taps) * len(f.cols.taps) * g.inG
+	f.windows = segment{terms: f.terms}.parts()
+}
+
+// parts cuts a run into segments of at most segmentTerms.
+func (s segment) parts() []segment {
+	var parts []segment
+	n := ceilDiv(s.terms, segmentTerms)
+	for i := range n {
+		first, end := share(s.terms, n, i)
+		parts = append(parts, segment{offset: s.offset + first, terms: end - first})
+	}
+	return parts
 }
 
 // plan cuts the output into tasks: by images or rows of images, then by output channels.

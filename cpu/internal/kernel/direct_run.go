@@ -141,23 +141,21 @@ func (t *directTask) multiply(f *form, panel int) {
 	filter := t.filter[((t.group*t.panels+panel)*t.terms+f.before)*nr:]
 	cols := min(nr, t.outG-panel*nr)
 	channel := t.group*t.outG + panel*nr
+	segments, eachRun := f.segments, t.eachRow
 	if t.windows {
-		t.eachWindowRun(f, channel, func(x operand) { t.tiles(x, windowSegment(f.terms), filter, cols) })
-		return
+		segments, eachRun = f.windows, t.eachWindowRun
 	}
 	if cols < nr {
-		t.eachRow(f, channel, func(x operand) { t.tiles(x, f.segments, filter, cols) })
+		eachRun(f, channel, func(x operand) { t.tiles(x, segments, filter, cols) })
 		return
 	}
 	// The panel's part for one segment stays in the first-level cache over all rows.
-	for i := range f.segments {
-		s := &f.segments[i]
-		t.eachRow(f, channel, func(x operand) { t.segmentTiles(x, s, filter, i > 0) })
+	for i := range segments {
+		s := &segments[i]
+		eachRun(f, channel, func(x operand) { t.segmentTiles(x, s, filter, i > 0) })
 		filter = filter[s.terms*nr:]
 	}
 }
-
-func windowSegment(terms int) []segment { return []segment{{terms: terms}} }
 
 // eachRow goes through the form's rows of pixels in the strip.
 func (t *directTask) eachRow(f *form, channel int, do func(x operand)) {
@@ -198,27 +196,21 @@ func (t *directTask) segmentTiles(x operand, s *segment, filter []float32, accum
 	}
 }
 
-// tiles multiplies all segments of a run of pixels by a panel of which cols channels exist.
+// tiles multiplies all segments of a run of pixels by a panel of which only cols channels exist.
 func (t *directTask) tiles(x operand, segments []segment, filter []float32, cols int) {
 	m := t.micro
 	strips := ceilDiv(x.pixels, m.MR)
 	for i := range strips {
 		first, n := strip(x.pixels, strips, i)
-		c, ldc := &t.edge[0], m.NR
-		if cols == m.NR {
-			c, ldc = &t.out[x.out+first*x.ldc], x.ldc
-		}
 		at := 0
 		for j := range segments {
 			s := &segments[j]
-			m.Rows[n](s.terms, &x.a[s.offset+first*x.lda], &filter[at], c, x.lda, m.NR, ldc, j > 0)
+			m.Rows[n](s.terms, &x.a[s.offset+first*x.lda], &filter[at], &t.edge[0], x.lda, m.NR, m.NR, j > 0)
 			at += s.terms * m.NR
 		}
-		if cols < m.NR {
-			for p := range n {
-				out := x.out + (first+p)*x.ldc
-				copy(t.out[out:out+cols], t.edge[p*m.NR:])
-			}
+		for p := range n {
+			out := x.out + (first+p)*x.ldc
+			copy(t.out[out:out+cols], t.edge[p*m.NR:])
 		}
 	}
 }

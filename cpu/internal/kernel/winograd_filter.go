@@ -98,12 +98,14 @@ func (w *winogradFilter) transform(x *convRun, zero, edge, v, z []float32, first
 func (w *winogradFilter) multiply(v, z, u []float32, tiles, first, end int, accumulate bool) {
 	m, nr := w.micro, w.micro.NR
 	strips := ceilDiv(w.inC, m.MR)
-	for xi := range grid {
-		for p := first; p < end; p++ {
-			b := &z[xi*w.xiZ()+p*w.panelZ()]
+	for i := range grid * (end - first) {
+		xi, p := i/(end-first), i%(end-first)
+		for t := 0; t < tiles; t += filterBlockTiles {
+			terms := min(filterBlockTiles, tiles-t)
+			a, b := v[xi*w.xiV()+t*w.ldv:], &z[xi*w.xiZ()+(first+p)*w.panelZ()+t*nr]
 			for i := range strips {
 				row, n := strip(w.inC, strips, i)
-				m.Cols[n](tiles, &v[xi*w.xiV()+row], b, &u[xi*w.xiU+row*w.ldu+(p-first)*nr], w.ldv, nr, w.ldu, accumulate)
+				m.Cols[n](terms, &a[row], b, &u[xi*w.xiU+row*w.ldu+p*nr], w.ldv, nr, w.ldu, accumulate || t > 0)
 			}
 		}
 	}
