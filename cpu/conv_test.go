@@ -42,7 +42,7 @@ func convCases() []convCase {
 	same := func(p int) [][2]int { return [][2]int{{p, p}, {p, p}} }
 	return []convCase{
 		{name: "3x3", axes: forwardAxes, x: []int{2, 7, 9, 5}, k: []int{3, 3, 5, 11}, pads: same(1)},
-		{name: "3x3 large", axes: forwardAxes, x: []int{2, 17, 19, 32}, k: []int{3, 3, 32, 33}, pads: same(1)},
+		{name: "3x3 large", axes: forwardAxes, x: []int{1, 17, 19, 16}, k: []int{3, 3, 16, 33}, pads: same(1)},
 		{name: "3x3 no padding", axes: forwardAxes, x: []int{1, 5, 6, 3}, k: []int{3, 3, 3, 4}},
 		{name: "3x3 stride 2", axes: forwardAxes, x: []int{2, 8, 9, 6}, k: []int{3, 3, 6, 16}, strides: []int{2, 2}, pads: same(1)},
 		{name: "3x3 stride 3 and 1", axes: forwardAxes, x: []int{1, 10, 7, 4}, k: []int{3, 3, 4, 4}, strides: []int{3, 1}, pads: [][2]int{{0, 1}, {2, 0}}},
@@ -73,12 +73,18 @@ func convCases() []convCase {
 
 // TestConvolution compares every form with the definition in float64.
 func TestConvolution(t *testing.T) {
+	type expected struct{ want, tolerance []float64 }
+	known := map[string]expected{}
 	forConfigs(t, func(t *testing.T, b *Backend) {
 		for _, c := range convCases() {
 			t.Run(c.name, func(t *testing.T) {
 				x, k := noise(c.x, 1), noise(c.k, 2)
 				got := run1(t, b, []tensor{of(x, c.x...), of(k, c.k...)}, c.build)
-				want, tolerance := c.definition(x, k, got.shape.Dimensions)
+				if _, ok := known[c.name]; !ok {
+					want, tolerance := c.definition(x, k, got.shape.Dimensions)
+					known[c.name] = expected{want, tolerance}
+				}
+				want, tolerance := known[c.name].want, known[c.name].tolerance
 				for i, g := range got.flat.([]float32) {
 					if e := math.Abs(float64(g) - want[i]); !(e <= tolerance[i]) {
 						t.Fatalf("element %d of %v is %v, want %v within %.1e", i, got.shape.Dimensions, g, want[i], tolerance[i])
@@ -155,7 +161,7 @@ func (c convCase) definition(x, k []float32, outDims []int) (out, tolerance []fl
 		}
 		return list[i]
 	}
-	at := func(dims []int, index map[int]int) int {
+	at := func(dims []int, index [5]int) int {
 		o := 0
 		for a, d := range dims {
 			o = o*d + index[a]
@@ -163,6 +169,8 @@ func (c convCase) definition(x, k []float32, outDims []int) (out, tolerance []fl
 		return o
 	}
 	outputs := outDims[c.axes.OutputChannels]
+	kDims := slices.Clone(c.k)
+	kDims[c.axes.KernelOutputChannels] = 1
 	total := 1
 	for _, d := range outDims {
 		total *= d
@@ -174,12 +182,11 @@ func (c convCase) definition(x, k []float32, outDims []int) (out, tolerance []fl
 		batch := index[c.axes.OutputBatch] + co/(outputs/batchGroups)*outDims[c.axes.OutputBatch]
 		sum, size := 0.0, 0.0
 		for e := range len(k) / outputs {
-			kDims := slices.Clone(c.k)
-			kDims[c.axes.KernelOutputChannels] = 1
 			ki := unravel(e, kDims)
 			ki[c.axes.KernelOutputChannels] = co
-			xi := map[int]int{c.axes.InputBatch: batch,
-				c.axes.InputChannels: ki[c.axes.KernelInputChannels] + co/(outputs/groups)*c.k[c.axes.KernelInputChannels]}
+			var xi [5]int
+			xi[c.axes.InputBatch] = batch
+			xi[c.axes.InputChannels] = ki[c.axes.KernelInputChannels] + co/(outputs/groups)*c.k[c.axes.KernelInputChannels]
 			inside := true
 			for s := range n {
 				p := index[c.axes.OutputSpatial[s]]*get(c.strides, s) + ki[c.axes.KernelSpatial[s]]*get(c.dil, s)
@@ -202,8 +209,7 @@ func (c convCase) definition(x, k []float32, outDims []int) (out, tolerance []fl
 }
 
 // unravel turns an element's number into its index by axis.
-func unravel(i int, dims []int) map[int]int {
-	index := map[int]int{}
+func unravel(i int, dims []int) (index [5]int) {
 	for a := len(dims) - 1; a >= 0; a-- {
 		index[a] = i % dims[a]
 		i /= dims[a]

@@ -115,6 +115,13 @@ func (m *memory) trim(limit int64) {
 	}
 }
 
+// sizes returns how many bytes of mapped blocks are in use, and how many are kept unused.
+func (m *memory) sizes() (used, unused int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used, m.unused
+}
+
 // close gives back unused memory; blocks in use follow as they are freed.
 func (m *memory) close() {
 	m.mu.Lock()

@@ -70,7 +70,7 @@ func unaryOps() map[ir.Op]kernel.Unary {
 }
 
 func binaryOps() map[ir.Op]kernel.Binary {
-	m := map[ir.Op]kernel.Binary{}
+	m := map[ir.Op]kernel.Binary{ir.SiLUGrad: kernel.SiLUGrad}
 	for t, op := range map[compute.OpType]kernel.Binary{
 		compute.OpTypeAdd: kernel.Add, compute.OpTypeSub: kernel.Sub, compute.OpTypeMul: kernel.Mul,
 		compute.OpTypeDiv: kernel.Div, compute.OpTypeMax: kernel.Max, compute.OpTypeMin: kernel.Min,

@@ -24,6 +24,12 @@ func (x *Executable) newStep(n *ir.Node) (step, error) {
 	if m, ok := x.newMove(n); ok {
 		return step{kind: compute.OpType(n.Op).String(), run: m.run}, nil
 	}
+	switch n.Attr.(type) {
+	case ir.Gather, ir.Scatter:
+		if s, ok := x.rowsStep(n); ok {
+			return s, nil
+		}
+	}
 	if n.Op >= ir.Op(compute.OpTypeLast) {
 		return step{}, errors.New("no kernel for this operation")
 	}

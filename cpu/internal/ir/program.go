@@ -49,12 +49,14 @@ const (
 	Reciprocal
 	// SiLU is x·logistic(x).
 	SiLU
+	// SiLUGrad is the gradient of SiLU at its first argument times its second.
+	SiLUGrad
 	// MulAdd is a·b + c.
 	MulAdd
 )
 
 var programNames = map[Op]string{Load: "Load", Immediate: "Immediate", Expand: "Expand", Square: "Square",
-	Reciprocal: "Reciprocal", SiLU: "SiLU", MulAdd: "MulAdd"}
+	Reciprocal: "Reciprocal", SiLU: "SiLU", SiLUGrad: "SiLUGrad", MulAdd: "MulAdd"}
 
 // Full returns the mask that keeps every dimension.
 func (p *Program) Full() uint32 { return 1<<len(p.Dims) - 1 }

@@ -106,7 +106,11 @@ func newConvDriver(set *Set, s *ConvSpec, kind ConvKind, algorithm ConvAlgorithm
 	case kind == ConvFilterGradient:
 		return newDirectFilter(set, s)
 	}
-	return newDirect(set, newGather(s, kind))
+	g := newGather(s, kind)
+	if fewOutputs(g, &set.Micro) {
+		return newDirectFew(set, g)
+	}
+	return newDirect(set, g)
 }
 
 // Algorithm returns what was chosen.

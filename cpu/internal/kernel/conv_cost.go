@@ -46,17 +46,18 @@ func directCost(set *Set, s *ConvSpec, kind ConvKind) ConvCost {
 	pixels, taps := float64(s.Batch*s.OutH()*s.OutW()), float64(s.KernelH*s.KernelW)
 	c := ConvCost{Algorithm: ConvDirect}
 	weights := taps * float64(in) * float64(s.OutC)
-	switch kind {
-	case ConvForward:
-		c.MultiplyAdds = pixels * taps * float64(in*s.Groups) * float64(roundUp(out, set.Micro.NR))
-		c.Overhead = costPacked*weights + costCopied*float64(s.InSize())
-	case ConvInputGradient:
-		c.MultiplyAdds = pixels * taps * float64(out*s.Groups) * float64(roundUp(in, set.Micro.NR))
-		c.Overhead = costPacked*weights + costCopied*float64(s.OutSize())
-	case ConvFilterGradient:
+	if kind == ConvFilterGradient {
 		c.MultiplyAdds = pixels * taps * float64(in*s.Groups) * float64(roundUp(out, set.Micro.NR))
 		c.Overhead = costPacked*weights + costCopied*pixels*taps*float64(s.InC)
+		return c
 	}
+	g := newGather(s, kind)
+	width := taps * float64(roundUp(g.outG, set.Micro.NR))
+	if fewOutputs(g, &set.Micro) {
+		width = float64(roundUp(int(taps)*g.outC, set.Micro.NR))
+	}
+	c.MultiplyAdds = pixels * float64(g.inC) * width
+	c.Overhead = costPacked*weights + costCopied*float64(s.Batch*g.inH*g.inW*g.inC)
 	return c
 }
 

@@ -23,6 +23,7 @@ type winogradFilter struct {
 const (
 	filterChunks     = 4
 	filterBlockTiles = 128
+	filterTerms      = 32
 )
 
 func newWinogradFilter(set *Set, s *ConvSpec) *winogradFilter {
@@ -100,8 +101,8 @@ func (w *winogradFilter) multiply(v, z, u []float32, tiles, first, end int, accu
 	strips := ceilDiv(w.inC, m.MR)
 	for i := range grid * (end - first) {
 		xi, p := i/(end-first), i%(end-first)
-		for t := 0; t < tiles; t += filterBlockTiles {
-			terms := min(filterBlockTiles, tiles-t)
+		for t := 0; t < tiles; t += filterTerms {
+			terms := min(filterTerms, tiles-t)
 			a, b := v[xi*w.xiV()+t*w.ldv:], &z[xi*w.xiZ()+(first+p)*w.panelZ()+t*nr]
 			for i := range strips {
 				row, n := strip(w.inC, strips, i)

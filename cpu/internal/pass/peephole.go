@@ -8,6 +8,9 @@ import (
 
 // simplifyProgram merges pairs of instructions that a kernel does in one and drops those without a use.
 func simplifyProgram(p *ir.Program) {
+	hoistDivisions(p)
+	matchSiLUGradients(p)
+	dropUnused(p)
 	uses := programUses(p)
 	is := func(r int32, t compute.OpType) bool { return p.Code[r].Op == ir.Primitive(t) }
 	for i := range p.Code {
@@ -41,6 +44,103 @@ func simplifyProgram(p *ir.Program) {
 		}
 	}
 	dropUnused(p)
+}
+
+// hoistDivisions divides by a repeated value by multiplying with its reciprocal, which is computed before it is repeated.
+// The code grows at places that arguments refer to, so it is written anew.
+func hoistDivisions(p *ir.Program) {
+	to := make([]int32, len(p.Code))
+	reciprocal := map[int32]int32{} // of registers in the new code
+	var code []ir.Instr
+	add := func(in ir.Instr) int32 {
+		code = append(code, in)
+		return int32(len(code) - 1)
+	}
+	for i, in := range p.Code {
+		for j, a := range in.Args {
+			in.Args[j] = to[a]
+		}
+		if in.Op == ir.Primitive(compute.OpTypeDiv) {
+			if by := code[in.Args[1]]; by.Op == ir.Expand {
+				r, ok := reciprocal[in.Args[1]]
+				if !ok {
+					small := add(ir.Instr{Op: ir.Reciprocal, Args: []int32{by.Args[0]}, Keep: code[by.Args[0]].Keep})
+					r = add(ir.Instr{Op: ir.Expand, Args: []int32{small}, Keep: by.Keep})
+					reciprocal[in.Args[1]] = r
+				}
+				in.Op, in.Args = ir.Primitive(compute.OpTypeMul), []int32{in.Args[0], r}
+			}
+		}
+		if len(in.Args) == 1 && code[in.Args[0]].Op == ir.Expand && unary(in.Op) && in.Keep == code[in.Args[0]].Keep {
+			wide := code[in.Args[0]] // of a repeated value: compute before repeating
+			in.Args = []int32{wide.Args[0]}
+			small := add(ir.Instr{Op: in.Op, Args: in.Args, Keep: code[wide.Args[0]].Keep})
+			in = ir.Instr{Op: ir.Expand, Args: []int32{small}, Keep: wide.Keep}
+		}
+		to[i] = add(in)
+	}
+	p.Code = code
+	for i := range p.Outputs {
+		p.Outputs[i].Reg = to[p.Outputs[i].Reg]
+	}
+}
+
+func unary(op ir.Op) bool {
+	return op == ir.Square || op == ir.Reciprocal || op < ir.Op(compute.OpTypeLast) && elementwise[compute.OpType(op)]
+}
+
+// matchSiLUGradients finds dy·s + (dy·x)·(s·(1-s)) with s = logistic(x), the gradient of x·s.
+func matchSiLUGradients(p *ir.Program) {
+	for i := range p.Code {
+		in := &p.Code[i]
+		if in.Op != ir.Primitive(compute.OpTypeAdd) {
+			continue
+		}
+		if x, dy, ok := siluGradient(p, in.Args[0], in.Args[1]); ok {
+			in.Op, in.Args = ir.SiLUGrad, []int32{x, dy}
+		} else if x, dy, ok := siluGradient(p, in.Args[1], in.Args[0]); ok {
+			in.Op, in.Args = ir.SiLUGrad, []int32{x, dy}
+		}
+	}
+}
+
+// siluGradient matches direct = dy·s and other = (dy·x)·(s·(1-s)), whatever the order of factors.
+func siluGradient(p *ir.Program, direct, other int32) (x, dy int32, ok bool) {
+	for _, o := range factors(p, other) {
+		for _, q := range factors(p, o[0]) { // s, 1-s
+			if p.Code[q[0]].Op != ir.Primitive(compute.OpTypeLogistic) || !isOneMinus(p, q[1], q[0]) {
+				continue
+			}
+			s := q[0]
+			x = p.Code[s].Args[0]
+			for _, a := range factors(p, o[1]) { // x, dy
+				for _, b := range factors(p, direct) { // s, dy
+					if a[0] == x && b[0] == s && a[1] == b[1] {
+						return x, a[1], true
+					}
+				}
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+// factors returns a product's factors in both orders, nothing for another instruction.
+func factors(p *ir.Program, r int32) [][2]int32 {
+	if in := p.Code[r]; in.Op == ir.Primitive(compute.OpTypeMul) {
+		return [][2]int32{{in.Args[0], in.Args[1]}, {in.Args[1], in.Args[0]}}
+	}
+	return nil
+}
+
+// isOneMinus tells whether a register is 1-s.
+func isOneMinus(p *ir.Program, r, s int32) bool {
+	in := p.Code[r]
+	if in.Op != ir.Primitive(compute.OpTypeSub) || in.Args[1] != s {
+		return false
+	}
+	one := p.Code[in.Args[0]]
+	return one.Op == ir.Immediate && one.Imm == 1
 }
 
 func programUses(p *ir.Program) []int {

@@ -109,6 +109,11 @@ func (c *cleaner) simplifyReduce(t compute.OpType, axes []int, x ir.Value, out s
 	if from.Size() == out.Size() && from.Size() > 0 {
 		return c.reshape(x, out), true
 	}
+	if t == compute.OpTypeReduceSum {
+		if v, ok := c.factorSum(axes, x, out); ok {
+			return v, true
+		}
+	}
 	d := c.Def(x)
 	if d == nil || compute.OpType(d.Op) != t {
 		return ir.None, false
@@ -138,6 +143,11 @@ func (c *cleaner) simplifyBinary(t compute.OpType, a, b ir.Value, out shapes.Sha
 	}
 	if t == compute.OpTypePow {
 		return c.power(a, b, out)
+	}
+	if t == compute.OpTypeAdd {
+		if v, ok := c.joinPads(a, b, out); ok {
+			return v, true
+		}
 	}
 	// A repeated scalar becomes a scalar operand, which costs nothing to read.
 	a2, b2 := c.scalarOperand(a, out), c.scalarOperand(b, out)
