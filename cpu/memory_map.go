@@ -11,6 +11,7 @@ func mapRegion(size int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	useHugePages(region)
 	var sum byte
 	for at := 0; at < margin; at += pageSize {
 		sum |= region[at] | region[size-1-at]

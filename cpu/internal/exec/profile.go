@@ -11,30 +11,30 @@ import (
 	"time"
 )
 
-// Profile counts the time of each step over all runs of an executable.
+// Profile keeps the shortest time of each step over all runs of an executable: the first run pays for page faults, and any
+// run may be disturbed.
 type Profile struct {
 	x     *Executable
-	times []atomic.Int64 // nanoseconds
-	runs  []atomic.Int64
+	best  []atomic.Int64 // nanoseconds; 0 before the first run
+	total atomic.Int64
 }
 
 func newProfile(x *Executable) *Profile {
-	return &Profile{x: x, times: make([]atomic.Int64, len(x.steps)), runs: make([]atomic.Int64, len(x.steps))}
+	return &Profile{x: x, best: make([]atomic.Int64, len(x.steps))}
 }
 
 func (p *Profile) add(step int, d time.Duration) {
-	p.times[step].Add(int64(d))
-	p.runs[step].Add(1)
+	p.total.Add(int64(d))
+	for b := &p.best[step]; ; {
+		old := b.Load()
+		if old != 0 && old <= int64(d) || b.CompareAndSwap(old, max(1, int64(d))) {
+			return
+		}
+	}
 }
 
 // Total returns the time of all steps of all runs.
-func (p *Profile) Total() time.Duration {
-	var n int64
-	for i := range p.times {
-		n += p.times[i].Load()
-	}
-	return time.Duration(n)
-}
+func (p *Profile) Total() time.Duration { return time.Duration(p.total.Load()) }
 
 // Profile returns the executable's profile.
 func (x *Executable) Profile() *Profile { return x.profile }
@@ -54,7 +54,7 @@ func (p *Profile) Rows(bySteps bool) []ProfileRow {
 	type sum struct{ calls, nanos, flops, bytes float64 }
 	sums := map[string]*sum{}
 	total := 0.0
-	for i := range p.times {
+	for i := range p.best {
 		s := &p.x.steps[i]
 		name := s.kind
 		if bySteps {
@@ -65,12 +65,11 @@ func (p *Profile) Rows(bySteps bool) []ProfileRow {
 			k = &sum{}
 			sums[name] = k
 		}
-		runs := max(1, float64(p.runs[i].Load()))
 		k.calls++
-		k.nanos += float64(p.times[i].Load()) / runs
+		k.nanos += float64(p.best[i].Load())
 		k.flops += s.flops
 		k.bytes += p.x.traffic(s.node)
-		total += float64(p.times[i].Load()) / runs
+		total += float64(p.best[i].Load())
 	}
 	var rows []ProfileRow
 	for name, k := range sums {

@@ -1,0 +1,6 @@
+//go:build darwin
+
+package cpu
+
+// useHugePages does nothing: the system chooses by itself.
+func useHugePages([]byte) {}
