@@ -270,7 +270,7 @@ func TestConcurrentExecutions(t *testing.T) {
 // TestNothingLeaks compiles and executes many times and forgets most of the results.
 func TestNothingLeaks(t *testing.T) {
 	b := open(t, "threads=2")
-	compiles, executions := 100, 1000
+	compiles, executions := 1000, 10000
 	run := func() {
 		step, err := sgd(b)
 		if err != nil {

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -57,8 +58,8 @@ func (c graphCase) compile(b compute.Backend) (compute.Executable, error) {
 	builder := b.Builder("test")
 	main := builder.Main()
 	var params []compute.Value
-	for _, in := range c.inputs {
-		p, err := main.Parameter("x", in.shape, nil)
+	for i, in := range c.inputs {
+		p, err := main.Parameter(fmt.Sprintf("x%d", i), in.shape, nil)
 		if err != nil {
 			return nil, err
 		}

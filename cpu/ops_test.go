@@ -38,6 +38,10 @@ func TestOperations(t *testing.T) {
 			func(f compute.Function, in []compute.Value) (compute.Value, error) {
 				return f.Pad(in[0], in[1], compute.PadAxis{Start: 1}, compute.PadAxis{Start: -1, End: 1})
 			}, []int64{0, 0, 0, 2, 3, 0, 5, 6, 0}},
+		{"pad crops rows and adds a column", []tensor{of([]uint16{1, 2, 3, 4, 5, 6}, 3, 2), of([]uint16{0})},
+			func(f compute.Function, in []compute.Value) (compute.Value, error) {
+				return f.Pad(in[0], in[1], compute.PadAxis{Start: -1}, compute.PadAxis{End: 1})
+			}, []uint16{3, 4, 0, 5, 6, 0}},
 		{"scatter windows", []tensor{of(make([]float32, 12), 3, 4), of([]int32{0, 1, 1, 0}, 2, 2), of([]float32{1, 2, 3, 4, 10, 20, 30, 40}, 2, 2, 2)},
 			func(f compute.Function, in []compute.Value) (compute.Value, error) {
 				return f.ScatterSum(in[0], in[1], in[2], 1, []int{1, 2}, nil, []int{0, 1}, false, false)
@@ -79,12 +83,18 @@ func TestOperations(t *testing.T) {
 		{"remainder has the dividend's sign", []tensor{of([]float32{7.5, -7.5, 7}, 3), of([]float32{2, 2, -4}, 3)},
 			func(f compute.Function, in []compute.Value) (compute.Value, error) { return f.Rem(in[0], in[1]) }, []float32{1.5, -1.5, 3}},
 		{"shift by too much", []tensor{of([]int8{-128, 1, 64}, 3), of([]int8{9, 9, 9}, 3)},
-			func(f compute.Function, in []compute.Value) (compute.Value, error) { return f.ShiftRightArithmetic(in[0], in[1]) }, []int8{-1, 0, 0}},
+			func(f compute.Function, in []compute.Value) (compute.Value, error) {
+				return f.ShiftRightArithmetic(in[0], in[1])
+			}, []int8{-1, 0, 0}},
 		{"float to integer saturates", []tensor{of([]float32{3e9, -3e9, nan, -1.9}, 4)},
-			func(f compute.Function, in []compute.Value) (compute.Value, error) { return f.ConvertDType(in[0], dtypes.Int32) },
+			func(f compute.Function, in []compute.Value) (compute.Value, error) {
+				return f.ConvertDType(in[0], dtypes.Int32)
+			},
 			[]int32{math.MaxInt32, math.MinInt32, 0, -1}},
 		{"argmax prefers the first and NaN", []tensor{of([]float32{1, 3, 3, 2, nan, 9}, 2, 3)},
-			func(f compute.Function, in []compute.Value) (compute.Value, error) { return f.ArgMinMax(in[0], 1, dtypes.Int32, false) }, []int32{1, 1}},
+			func(f compute.Function, in []compute.Value) (compute.Value, error) {
+				return f.ArgMinMax(in[0], 1, dtypes.Int32, false)
+			}, []int32{1, 1}},
 		{"maximum keeps NaN", []tensor{of([]float32{nan, inf, 1}, 3), of([]float32{inf, nan, 2}, 3)},
 			func(f compute.Function, in []compute.Value) (compute.Value, error) { return f.Max(in[0], in[1]) }, []float32{nan, nan, 2}},
 		{"broadcast both ways", []tensor{of([]float32{1, 2}, 2, 1), of([]float32{10, 20, 30}, 1, 3)},
@@ -153,9 +163,13 @@ func TestImpossibleShapes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, build := range map[string]func() (compute.Value, error){
-		"broadcast":    func() (compute.Value, error) { return f.BroadcastInDim(x, shapes.Make(dtypes.Float32, 1<<40, 3, 5, 1<<20), []int{1, 2}) },
-		"reshape":      func() (compute.Value, error) { return f.Reshape(x, 1<<62, 4, 15) },
-		"pad":          func() (compute.Value, error) { return f.Pad(x, zero, compute.PadAxis{Start: math.MaxInt, End: math.MaxInt}) },
+		"broadcast": func() (compute.Value, error) {
+			return f.BroadcastInDim(x, shapes.Make(dtypes.Float32, 1<<40, 3, 5, 1<<20), []int{1, 2})
+		},
+		"reshape": func() (compute.Value, error) { return f.Reshape(x, 1<<62, 4, 15) },
+		"pad": func() (compute.Value, error) {
+			return f.Pad(x, zero, compute.PadAxis{Start: math.MaxInt, End: math.MaxInt})
+		},
 		"pad interior": func() (compute.Value, error) { return f.Pad(x, zero, compute.PadAxis{Interior: math.MaxInt}) },
 		"iota":         func() (compute.Value, error) { return f.Iota(huge, 0) },
 		"window": func() (compute.Value, error) {
