@@ -150,7 +150,7 @@ func (c *Conv) sizes() (a, b, out int) {
 // Run computes out: y from a = x and b = w, or dx from a = dy and b = w, or dw from a = x and b = dy. Activations are
 // [Batch][H][W][C], filters [KernelH][KernelW][InC/Groups][OutC]. Operands must not overlap out, and nobody may use
 // scratch meanwhile. The epilogue may be nil; the rows of its regions are pixels, counted over batch, height and width,
-// its columns are channels. Filter gradients have no epilogue.
+// its columns are channels. Filter gradients have no epilogue. Scratch that begins on a cache line is faster.
 func (c *Conv) Run(r Runner, out, a, b, scratch []float32, epilogue Epilogue) error {
 	if _, size, _ := c.sizes(); len(b) < size {
 		return fmt.Errorf("kernel: %v of a convolution: second operand has %d floats, %d needed", c.kind, len(b), size)

@@ -52,6 +52,7 @@ func convCases() []ConvSpec {
 		{Batch: 1, InH: 17, InW: 19, InC: 3, OutC: 16, KernelH: 7, KernelW: 7, StrideH: 4, StrideW: 4, PadTop: 3, PadBottom: 3, PadLeft: 3, PadRight: 3},
 		{Batch: 1, InH: 8, InW: 8, InC: 2, OutC: 40, KernelH: 4, KernelW: 4, StrideH: 4, StrideW: 4},
 		{Batch: 1, InH: 2, InW: 2, InC: 3, OutC: 2, KernelH: 5, KernelW: 5}, // no output
+		{Batch: 2, InH: 9, InW: 1, InC: 9, OutC: 16, KernelH: 1, KernelW: 3, StrideW: 2, PadLeft: 5},
 		{Batch: 0, InH: 4, InW: 4, InC: 3, OutC: 2, KernelH: 3, KernelW: 3},
 		{Batch: 1, InH: 0, InW: 4, InC: 3, OutC: 2, KernelH: 1, KernelW: 1, PadTop: 2},
 		{Batch: 1, InH: 6, InW: 400, InC: 33, OutC: 2, KernelH: 2, KernelW: 1, PadLeft: 1},
@@ -259,6 +260,31 @@ func FuzzConv(f *testing.F) {
 				}
 				a, b := c.operands(rand.New(rand.NewPCG(uint64(h), uint64(w))))
 				oracle(s, kind, a, b).check(t, c, runConv(t, c, a, b, 1+int(batch%3), false))
+			}
+		}
+	})
+}
+
+// TestConvAuto states which algorithm is chosen for a U-Net's layers.
+func TestConvAuto(t *testing.T) {
+	strided := same3(16, 32, 32, 128, 128)
+	strided.StrideH, strided.StrideW = 2, 2
+	forTiers(t, func(t *testing.T, set *Set) {
+		for _, x := range []struct {
+			spec ConvSpec
+			want ConvAlgorithm
+		}{
+			{same3(16, 32, 32, 128, 128), ConvWinograd}, {same3(16, 4, 4, 512, 256), ConvWinograd}, {same3(1, 8, 8, 256, 256), ConvWinograd},
+			{same3(1, 4, 4, 512, 256), ConvDirect}, {same3(16, 32, 32, 3, 128), ConvDirect}, {same3(16, 32, 32, 128, 3), ConvDirect}, {strided, ConvDirect},
+		} {
+			for _, kind := range allKinds {
+				c, err := NewConv(set, x.spec, kind, ConvAuto)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.Algorithm() != x.want {
+					t.Errorf("%v of %v: %v, want %v: %+v", kind, convName(x.spec), c.Algorithm(), x.want, c.Costs())
+				}
 			}
 		}
 	})

@@ -65,10 +65,15 @@ func newDirect(set *Set, g *gather) *direct {
 			longest = max(longest, f.longest)
 		}
 	}
-	d.joined = len(d.forms) == 1 && len(g.rows[0].taps) > 0
+	d.joined = g.whole()
 	d.windows = longest < shortRun || d.joined && g.cols[0].count < directRow
 	d.plan()
 	return d
+}
+
+// whole tells that all output pixels see the same taps.
+func (g *gather) whole() bool {
+	return len(g.rows) == 1 && len(g.cols) == 1 && g.rows[0].step == 1 && g.cols[0].step == 1
 }
 
 // reach returns the least and the greatest offset of the taps.

@@ -11,7 +11,7 @@ type directFew struct {
 
 // fewOutputs tells whether the product over all taps wastes less than half of what one for each tap wastes.
 func fewOutputs(g *gather, m *Micro) bool {
-	if len(g.rows) != 1 || len(g.cols) != 1 || g.groups != 1 {
+	if !g.whole() || g.groups != 1 {
 		return false
 	}
 	taps := len(g.rows[0].taps) * len(g.cols[0].taps)

@@ -17,13 +17,14 @@ type winogradFilter struct {
 	chunks, most int // most: tiles that are transformed together
 	group        int // panels of a task, where there are few tiles
 	outGroups    int // groups of panels
-	shared, own  int
+	shared, own  int // floats of scratch of all, and of each worker
+	slot         int // floats of V and Z of a chunk at work
 }
 
 const (
 	filterChunks     = 4
 	filterBlockTiles = 128
-	filterTerms      = 32
+	filterTerms      = 48
 )
 
 func newWinogradFilter(set *Set, s *ConvSpec) *winogradFilter {
@@ -49,7 +50,7 @@ func newWinogradFilter(set *Set, s *ConvSpec) *winogradFilter {
 	w.ldu = w.panels * nr
 	w.xiU = s.InC*w.ldu + winogradGap
 	w.shared += w.chunks * grid * w.xiU
-	w.own += grid * (w.xiV() + w.xiZ())
+	w.slot = grid * (w.xiV() + w.xiZ())
 	return w
 }
 
@@ -59,7 +60,9 @@ func (w *winogradFilter) xiV() int { return w.most*w.ldv + winogradGap }
 func (w *winogradFilter) panelZ() int { return w.most*w.micro.NR + winogradGap }
 func (w *winogradFilter) xiZ() int    { return w.panels*w.panelZ() + winogradGap }
 
-func (w *winogradFilter) scratch(workers int) int { return w.shared + workers*w.own }
+func (w *winogradFilter) scratch(workers int) int {
+	return w.shared + workers*w.own + min(workers, w.chunks)*w.slot
+}
 
 func (w *winogradFilter) prepared() int { return 0 }
 
@@ -114,8 +117,10 @@ func (w *winogradFilter) multiply(v, z, u []float32, tiles, first, end int, accu
 
 func (w *winogradFilter) runChunks(r Runner, x *convRun, zero []float32, c carve) {
 	sums := c.take(w.chunks * grid * w.xiU)
+	slots := carve(c[r.Workers()*w.own:])
 	r.Run(w.chunks, func(worker, chunk int) {
-		edge, _, own := w.private(c, worker)
+		edge, _, _ := w.private(c, worker)
+		own := carve(slots[pick(r.Workers() > w.chunks, chunk, worker)*w.slot:])
 		v, z := own.take(grid*w.xiV()), own.take(grid*w.xiZ())
 		u := sums[chunk*grid*w.xiU : (chunk+1)*grid*w.xiU]
 		begin, end := share(w.tiles, w.chunks, chunk)

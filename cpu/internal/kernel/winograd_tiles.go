@@ -42,8 +42,7 @@ func (t *tiling) pixels(x, zero []float32, tile int, table *[grid]*float32) {
 		case inside:
 			p := &x[at : at+5*t.inC+1][0]
 			for i := range row {
-				row[i] = p
-				p = offset(p, t.inC)
+				row[i] = offset(p, i*t.inC)
 			}
 		default:
 			for i := range row {

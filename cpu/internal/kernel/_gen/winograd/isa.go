@@ -134,7 +134,7 @@ func tripled(one Register) stride {
 	return stride{one, three}
 }
 
-// times returns n·d in a register.
+// plus returns base + n·d in a register, n at most 6.
 func (d stride) plus(base Register, n int) Register {
 	for n > 0 {
 		r, m := GP64(), Mem{Base: base, Index: d.one, Scale: 1}
