@@ -43,6 +43,9 @@ type Ctx struct {
 	// computes it again in the backward pass (gradient checkpointing): less memory, about
 	// a third more work.
 	Recompute bool
+	// Frozen writes the present values of the weights into the graph as constants, for graphs that run often while the
+	// weights stay: the engine then prepares them once. It costs their memory again.
+	Frozen bool
 
 	dropouts uint32 // dropout layers passed so far: each draws from its own stream
 }
@@ -56,6 +59,9 @@ func (c *Ctx) Weight(p *Param, like *Node) *Node {
 	}
 	if err := p.fits(v.Shape().Dimensions); err != nil {
 		panic(err)
+	}
+	if c.Frozen {
+		return graph.ConvertDType(graph.ConstTensor(like.Graph(), v.MustValue()), like.DType())
 	}
 	return graph.ConvertDType(v.NodeValue(like.Graph()), like.DType())
 }

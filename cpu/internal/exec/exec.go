@@ -32,6 +32,7 @@ type Memory interface {
 // Executable is a compiled graph. It may run several times at once.
 type Executable struct {
 	g       *ir.Graph
+	def     []int32 // defining node of each value
 	p       *plan.Plan
 	steps   []step
 	kernels *kernels
@@ -66,7 +67,7 @@ func (c *context) tile(worker int) *tile { return &c.tiles[worker] }
 
 // Compile prepares a graph that the passes have emitted.
 func Compile(g *ir.Graph, o Options) (*Executable, error) {
-	x := &Executable{g: g, kernels: newKernels(o.Set), runner: o.Runner, fixed: make([][]byte, len(g.Shapes)),
+	x := &Executable{g: g, def: g.Definitions(), kernels: newKernels(o.Set), runner: o.Runner, fixed: make([][]byte, len(g.Shapes)),
 		convAlgorithm: o.Conv}
 	byNode := make([]*step, len(g.Nodes))
 	for i := range g.Nodes {

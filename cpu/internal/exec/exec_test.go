@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 
+	"github.com/ebb-ml/ebb/cpu/internal/interp"
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 	"github.com/ebb-ml/ebb/cpu/internal/kernel"
 	"github.com/ebb-ml/ebb/cpu/internal/pass"
@@ -327,4 +328,68 @@ func permuted(x []float64, dims, perm []int) []float64 {
 		out[i] = x[at]
 	}
 	return out
+}
+
+// TestConstantWeights compares products whose second operand is a constant, prepared once, with the same as a parameter.
+func TestConstantWeights(t *testing.T) {
+	build := func(frozen bool) *ir.Graph {
+		m := maker{&ir.Graph{Name: "weights"}}
+		x := m.NewParam(f32(2, 8, 8, 32))
+		weight := func(seed uint64, dims ...int) ir.Value {
+			if !frozen {
+				return m.NewParam(f32(dims...))
+			}
+			return m.op(compute.OpTypeConstant, ir.Constant{Flat: randoms(f32(dims...).Size(), seed)}, f32(dims...))
+		}
+		filter, matrix := weight(8, 3, 3, 32, 48), weight(9, 48, 20)
+		y := m.Add(ir.Conv2D, ir.Conv2DAttr{Batch: 2, InH: 8, InW: 8, InC: 32, OutH: 8, OutW: 8, OutC: 48, KernelH: 3, KernelW: 3,
+			StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 1},
+			[]ir.Value{x, filter}, f32(2, 8, 8, 48))[0]
+		z := m.Add(ir.MatMul, ir.MatMulAttr{M: 128, N: 20, K: 48, LDA: 48, LDB: 20, LDC: 20, Batch: [2]int{1, 1}},
+			[]ir.Value{y, matrix}, f32(128, 20))[0]
+		m.Outputs = []ir.Value{y, z}
+		return m.Graph
+	}
+	x, w, b := randoms(2*8*8*32, 7), randoms(9*32*48, 8), randoms(48*20, 9)
+	want := runGraph(t, build(false), kernel.BestTier(), x, w, b)
+	got := runGraph(t, build(true), kernel.BestTier(), x)
+	for i := range want {
+		for j := range want[i] {
+			if got[i][j] != want[i][j] {
+				t.Fatalf("output %d [%d] = %v with constant weights, %v with parameters", i, j, got[i][j], want[i][j])
+			}
+		}
+	}
+}
+
+// TestEmbeddingRows compares the kernels of embedding tables with the interpreter, indices beyond the table included.
+func TestEmbeddingRows(t *testing.T) {
+	m := maker{&ir.Graph{Name: "rows"}}
+	table, index := m.NewParam(f32(5, 70)), m.NewParam(shapes.Make(dtypes.Int32, 3, 4, 1))
+	g := m.op(compute.OpTypeGather, ir.Gather{IndexVectorAxis: 2, OffsetOutputAxes: []int{2}, CollapsedSliceAxes: []int{0},
+		StartIndexMap: []int{0}, SliceSizes: []int{1, 70}}, f32(3, 4, 70), table, index)
+	s := m.op(compute.OpTypeScatterSum, ir.Scatter{IndexVectorAxis: 2, UpdateWindowAxes: []int{2}, InsertedWindowAxes: []int{0},
+		ScatterAxesToOperandAxes: []int{0}}, f32(5, 70), table, index, g)
+	m.Outputs = []ir.Value{g, s}
+	in := []interp.Tensor{randomTensor(f32(5, 70), 1), {Shape: shapes.Make(dtypes.Int32, 3, 4, 1),
+		Flat: []int32{0, 1, 4, 4, 2, 0, 0, 3, 1, 4, 7, -1}}}
+	want, err := interp.Run(m.Graph, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := Compile(m.Graph, Options{Set: kernel.ForTier(kernel.BestTier()), Runner: kernel.Serial{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := x.Run([][]byte{in[0].Bytes(), in[1].Bytes()}, nil, heap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range got {
+		for j, v := range floats(r.Block) {
+			if w := want[i].Flat.([]float32)[j]; math.Abs(float64(v-w)) > 1e-5 {
+				t.Fatalf("output %d [%d] = %v, want %v", i, j, v, w)
+			}
+		}
+	}
 }

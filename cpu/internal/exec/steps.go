@@ -15,9 +15,9 @@ func (x *Executable) newStep(n *ir.Node) (step, error) {
 	case *ir.Program:
 		return x.fusedStep(n, a), nil
 	case ir.MatMulAttr:
-		return x.matMulStep(a)
+		return x.matMulStep(n, a)
 	case ir.Conv2DAttr:
-		return x.convStep(a)
+		return x.convStep(n, a)
 	case ir.Attention:
 		return x.attentionStep(n, a)
 	}
