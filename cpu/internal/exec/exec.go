@@ -52,6 +52,7 @@ type step struct {
 	run     func(c *context, in, out [][]byte, scratch []float32) error
 	inPlace func(out, in int) bool
 	flops   float64
+	note    string // why this kernel, for dumps
 }
 
 // context is the state of one run.
@@ -125,7 +126,7 @@ func (x *Executable) Plan() string {
 	fmt.Fprintf(&b, "arena %d bytes, %d steps\n", x.p.Arena, len(x.steps))
 	for i := range x.steps {
 		s := &x.steps[i]
-		fmt.Fprintf(&b, "%s", s.kind)
+		fmt.Fprintf(&b, "%s %s", s.kind, s.note)
 		for _, v := range x.g.Nodes[s.node].Outputs {
 			at := x.p.Places[x.p.Root[v]]
 			fmt.Fprintf(&b, " v%d:%s@%d+%d", v, [...]string{"unused", "param", "output", "arena", "fixed"}[at.Kind], at.Offset, at.Size)

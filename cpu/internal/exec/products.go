@@ -67,7 +67,7 @@ func (x *Executable) convStep(n *ir.Node, a ir.Conv2DAttr) (step, error) {
 		return step{}, err
 	}
 	taps := float64(a.KernelH * a.KernelW * a.InC / a.Groups)
-	s := step{kind: fmt.Sprintf("convolution %v, %v", kernel.ConvKind(a.Kind), k.Algorithm()), scratch: k.Scratch,
+	s := step{kind: fmt.Sprintf("convolution %v, %v", kernel.ConvKind(a.Kind), k.Algorithm()), note: fmt.Sprint(k.Costs()), scratch: k.Scratch,
 		flops: 2 * taps * float64(a.Batch*a.OutH*a.OutW*a.OutC),
 		run: func(c *context, in, out [][]byte, scratch []float32) error {
 			return k.Run(c.runner, floats(out[0]), floats(in[0]), floats(in[1]), scratch, nil)

@@ -83,8 +83,11 @@ func (c *cleaner) fold(op ir.Op, attr any, in []ir.Value, out []shapes.Shape) []
 			return nil
 		}
 	}
-	n := ir.Node{Op: op, Attr: attr, Inputs: in}
-	probe := &ir.Graph{Name: "fold", Shapes: append([]shapes.Shape{}, c.New.Shapes...)}
+	n := ir.Node{Op: op, Attr: attr}
+	probe := &ir.Graph{Name: "fold"} // of this node alone
+	for _, v := range in {
+		n.Inputs = append(n.Inputs, probe.NewParam(c.New.Shapes[v]))
+	}
 	for _, s := range out {
 		n.Outputs = append(n.Outputs, probe.NewValue(s))
 	}
