@@ -38,6 +38,7 @@ type fuser struct {
 	base   []ir.Value // each value with its reshapes stripped
 	uses   []int32    // of base values, counting uses through reshapes
 	stored []bool     // base values that are materialised
+	result []bool     // base values that the graph returns
 	at     []int32    // step that defines each stored base value; -1 before all
 	steps  []*step
 	alone  map[ir.Value]*kernel // each root's own kernel
@@ -52,7 +53,7 @@ type step struct {
 
 func newFuser(g *ir.Graph) *fuser {
 	f := &fuser{g: g, def: g.Definitions(), base: make([]ir.Value, len(g.Shapes)), uses: make([]int32, len(g.Shapes)),
-		stored: make([]bool, len(g.Shapes)), at: make([]int32, len(g.Shapes))}
+		stored: make([]bool, len(g.Shapes)), result: make([]bool, len(g.Shapes)), at: make([]int32, len(g.Shapes))}
 	for v := range f.base {
 		f.base[v] = ir.Value(v)
 		f.at[v] = -1
@@ -161,6 +162,7 @@ func (f *fuser) materialise() {
 	}
 	for _, v := range f.g.Outputs {
 		need(v)
+		f.result[f.base[v]] = true
 	}
 	for i := range f.g.Nodes {
 		n := &f.g.Nodes[i]

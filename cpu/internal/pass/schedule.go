@@ -65,17 +65,31 @@ func (f *fuser) place(v ir.Value) {
 		ready = max(ready, f.at[l])
 	}
 	for i := len(f.steps) - 1; i >= 0 && i >= int(ready) && i >= len(f.steps)-window; i-- {
-		s := f.steps[i]
-		if s.kernel == nil || s.kernel.space != space || !related(s, alone, int32(i), f.at) {
-			continue
-		}
-		if k, err := f.build(append(append([]ir.Value{}, s.roots...), v)); err == nil {
-			s.roots, s.kernel = append(s.roots, v), k
-			f.at[v] = int32(i)
+		if f.join(i, v, space, alone) {
 			return
 		}
 	}
+	// A result may be computed long before its turn, since it takes no memory that others could use meanwhile: the moving
+	// average of a weight joins the weight's update.
+	if ready >= 0 && f.result[v] && f.join(int(ready), v, space, alone) {
+		return
+	}
 	f.append(&step{roots: []ir.Value{v}, kernel: alone}, []ir.Value{v})
+}
+
+// join adds a root to the kernel of step i, if they fit together.
+func (f *fuser) join(i int, v ir.Value, space int, alone *kernel) bool {
+	s := f.steps[i]
+	if s.kernel == nil || s.kernel.space != space || !related(s, alone, int32(i), f.at) {
+		return false
+	}
+	k, err := f.build(append(append([]ir.Value{}, s.roots...), v))
+	if err != nil {
+		return false
+	}
+	s.roots, s.kernel = append(s.roots, v), k
+	f.at[v] = int32(i)
+	return true
 }
 
 // related tells whether a root gains by joining a kernel: it reads what the kernel computes or what it reads as well.
