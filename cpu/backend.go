@@ -41,6 +41,7 @@ type Backend struct {
 	kernels   *kernel.Set
 	pool      *pool.Pool
 	profiles  profiles
+	dumps     atomic.Int64 // computations that were dumped
 	interpret bool // instead of compiling: tests compare the two
 	finalized atomic.Bool
 }

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 
 	"github.com/ebb-ml/ebb/cpu/internal/exec"
 	"github.com/ebb-ml/ebb/cpu/internal/interp"
@@ -21,7 +20,7 @@ func compile(b *Backend, g *ir.Graph) (program, error) {
 	var d dump
 	if b.config.Dump != "" {
 		var err error
-		if d, err = newDump(b.config.Dump, g); err != nil {
+		if d, err = newDump(b.config.Dump, b.dumps.Add(1), g); err != nil {
 			return nil, err
 		}
 	}
@@ -75,16 +74,15 @@ type dump struct {
 	err   *error
 }
 
-var dumps atomic.Int64 // numbers the computations of this process
-
-func newDump(dir string, g *ir.Graph) (dump, error) {
+// newDump makes the folder of the backend's n-th computation.
+func newDump(dir string, n int64, g *ir.Graph) (dump, error) {
 	name := strings.Map(func(r rune) rune {
 		if strings.ContainsRune("/\\:*?\"<>| ", r) {
 			return '_'
 		}
 		return r
 	}, g.Name)
-	d := dump{filepath.Join(dir, fmt.Sprintf("%03d-%.40s", dumps.Add(1), name)), new(int), new(error)}
+	d := dump{filepath.Join(dir, fmt.Sprintf("%03d-%.40s", n, name)), new(int), new(error)}
 	if err := os.MkdirAll(d.dir, 0o777); err != nil {
 		return d, fmt.Errorf("cpu: dump: %w", err)
 	}
