@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/ebb-ml/ebb/data"
+	"github.com/ebb-ml/ebb/event"
+	"github.com/ebb-ml/ebb/interop/safetensors"
+	"github.com/ebb-ml/ebb/recipe"
+	"github.com/ebb-ml/ebb/train"
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// conclude ends a run that has been trained to its end: it judges letters, exports the model (whose presence
+// says that nothing is left to do), and says what to do next.
+func (s *session) conclude(ctx context.Context, r train.Result) error {
+	dir := s.folder.Dir()
+	lines := []string{fmt.Sprintf("done: %d images. Pictures are in %s, the model in %s.", r.Seen, samplesOf(dir), filepath.Join(dir, "model"))}
+	if s.config.Data.Source == recipe.Glyphs {
+		right, total, err := s.judge(ctx, r.Weights)
+		if err != nil {
+			return err
+		}
+		share := float64(right) / float64(total)
+		if err := s.folder.Emit(r.Step, r.Seen, event.Measured{Name: "letters_right", Value: event.Number(share)}); err != nil {
+			return err
+		}
+		lines = append(lines, fmt.Sprintf("A judge that had no part in training reads %d of %d samples as the letter asked for (%.1f %%).", right, total, 100*share))
+	}
+	if err := s.export(r); err != nil {
+		return fmt.Errorf("writing %s: %w", filepath.Join(s.folder.Dir(), "model"), err)
+	}
+	s.screen.print(append(lines, "Try:  "+sampleHint(dir, s.model))...)
+	return nil
+}
+
+// export writes the model directory: weights and what is needed to use them.
+func (s *session) export(r train.Result) error {
+	tensors, err := train.Tensors(r.Weights)
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := s.config.Encode(&text); err != nil {
+		return err
+	}
+	return errors.Join(
+		s.folder.WriteFile("model/"+configFile, func(w io.Writer) error { _, err := w.Write(text.Bytes()); return err }),
+		s.folder.WriteFile("model/"+weightsFile, func(w io.Writer) error {
+			return safetensors.Write(w, map[string]string{"ebb": version, stepKey: strconv.FormatInt(r.Step, 10)}, tensors)
+		}))
+}
+
+// stepKey is where a model file says of which step it is.
+const stepKey = "step"
+
+// exported says whether the model directory is of this step: a process may have ended between the last checkpoint and it.
+func (s *session) exported(step int64) bool {
+	f, err := safetensors.Open(filepath.Join(s.folder.Dir(), "model", weightsFile))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return f.Metadata()[stepKey] == strconv.FormatInt(step, 10)
+}
+
+// judge draws each letter eight times and counts those that a nearest-template classifier names right.
+func (s *session) judge(ctx context.Context, weights *model.Scope) (right, total int, err error) {
+	judge, err := data.NewGlyphJudge()
+	if err != nil {
+		return 0, 0, err
+	}
+	g, err := newGenerator(s.engine, weights, s.model)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer g.Finalize()
+	total = 8 * data.GlyphLetters
+	r, err := request(s.config, s.model, total)
+	if err != nil {
+		return 0, 0, err
+	}
+	r.Seed = 1 // other samples than those of the grids
+	size := s.model.Height * s.model.Width
+	err = g.Draw(ctx, r, func(first int, x []float32) error {
+		for i := range x {
+			x[i] = min(max((x[i]+1)/2, 0), 1)
+		}
+		for i := range len(x) / size {
+			label, _, err := judge.Name(x[i*size:(i+1)*size], s.model.Height, s.model.Width)
+			if err != nil {
+				return err
+			}
+			if label == r.Classes(first+i) {
+				right++
+			}
+		}
+		return nil
+	})
+	return right, total, err
+}
+
+func samplesOf(dir string) string { return filepath.Join(dir, "samples") }
+
+// sampleHint is a command to draw from a run.
+func sampleHint(dir string, m *recipe.Model) string {
+	class := ""
+	if len(m.Classes) > 0 {
+		class = " --class " + m.Classes[0]
+	}
+	return fmt.Sprintf("ebb sample %s -n 16%s --out samples.png", dir, class)
+}
+
+// writeEnv notes where a run runs: what may matter when results differ.
+func writeEnv(w io.Writer, engine compute.Backend) error {
+	env := map[string]string{}
+	for _, v := range os.Environ() {
+		if k, value, _ := strings.Cut(v, "="); strings.HasPrefix(k, "EBB_") || k == "GOMAXPROCS" || k == "GOMEMLIMIT" || k == "GOGC" {
+			env[k] = value
+		}
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(map[string]any{"ebb": version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "cores": runtime.NumCPU(),
+		"host": host, "backend": engine.Description(), "command": os.Args, "environment": env})
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"io"
+
+	"github.com/ebb-ml/ebb/data"
+	"github.com/ebb-ml/ebb/diffusion"
+	"github.com/ebb-ml/ebb/recipe"
+	"github.com/ebb-ml/ebb/sample"
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// newGenerator draws from a model on the weights of a scope.
+func newGenerator(b compute.Backend, weights *model.Scope, m *recipe.Model) (*sample.Generator, error) {
+	return sample.New(b, weights, m.Forward, sample.Model{Precond: m.Precond, Shape: m.Shape, Classed: m.Classed, Null: m.Null})
+}
+
+// request is what a configuration says of sampling, for n samples whose classes take turns.
+func request(c recipe.Config, m *recipe.Model, n int) (sample.Request, error) {
+	s := c.Sample
+	levels, err := m.Precond.Schedule.Levels(s.Spacing, s.Steps)
+	if err != nil {
+		return sample.Request{}, err
+	}
+	r := sample.Request{Seed: s.Seed, Count: n, Batch: s.Batch, Sampler: diffusion.NewSampler(s.Method), Levels: levels,
+		Guidance: diffusion.Guidance{Scale: s.Guidance}}
+	if classes := int32(len(m.Classes)); classes > 0 {
+		r.Classes = func(i int) int32 { return int32(i) % classes }
+	}
+	if c.Data.Source != recipe.Points && isPlusMinusOne(m.Norm) {
+		r.Clip = 1
+	}
+	return r, nil
+}
+
+// isPlusMinusOne says whether a norm maps pictures to ±1, so that clean estimates can be kept there.
+func isPlusMinusOne(n data.Norm) bool {
+	one := data.PlusMinusOne()
+	return len(n.Mean) == 1 && len(n.Std) == 1 && n.Mean[0] == one.Mean[0] && n.Std[0] == one.Std[0]
+}
+
+// pictures turns samples into pictures.
+func pictures(m *recipe.Model, x []float32) ([]*image.NRGBA, error) {
+	size := m.Height * m.Width * m.Channels
+	var all []*image.NRGBA
+	for i := 0; i < len(x); i += size {
+		p, err := m.Norm.Picture(x[i:i+size], m.Height, m.Width, m.Channels, data.Bits8)
+		if err != nil {
+			return nil, err
+		}
+		p.Alpha = m.Channels == 2 || m.Channels == 4
+		q, err := p.Image()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, q)
+	}
+	return all, nil
+}
+
+// scatter draws points of the plane, x to the right and y up, from -3 to 3.
+func scatter(x []float32) *image.NRGBA {
+	const side, reach = 256, 3
+	m := image.NewNRGBA(image.Rect(0, 0, side, side))
+	for i := range m.Pix {
+		m.Pix[i] = 255
+	}
+	at := func(v float32) int { return int((v + reach) / (2 * reach) * side) }
+	for i := 0; i+1 < len(x); i += 2 {
+		m.SetNRGBA(at(x[i]), side-1-at(x[i+1]), color.NRGBA{20, 60, 160, 255})
+	}
+	return m
+}
+
+// grid draws samples and lays them out.
+func grid(ctx context.Context, g *sample.Generator, r sample.Request, c recipe.Config, m *recipe.Model, columns int) (*image.NRGBA, error) {
+	var all []*image.NRGBA
+	var points []float32
+	err := g.Draw(ctx, r, func(_ int, x []float32) error {
+		if c.Data.Source == recipe.Points {
+			points = append(points, x...)
+			return nil
+		}
+		batch, err := pictures(m, x)
+		all = append(all, batch...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.Data.Source == recipe.Points {
+		return scatter(points), nil
+	}
+	return sample.Grid(all, columns)
+}
+
+// preview draws a grid now and then while a run trains, always of the same seeds.
+type preview struct {
+	s         *session
+	generator *sample.Generator
+}
+
+func newPreview(s *session) *preview { return &preview{s: s} }
+
+// draw is the Sample hook of a train.Trainer.
+func (p *preview) draw(ctx context.Context, weights *model.Scope, seen int64) (path string, png []byte, err error) {
+	c, m := p.s.config, p.s.model
+	if p.generator == nil {
+		if p.generator, err = newGenerator(p.s.engine, weights, m); err != nil {
+			return "", nil, err
+		}
+	}
+	n := c.Sample.Rows * c.Sample.Columns
+	if c.Data.Source == recipe.Points {
+		n = c.Sample.Batch
+	}
+	r, err := request(c, m, n)
+	if err != nil {
+		return "", nil, err
+	}
+	picture, err := grid(ctx, p.generator, r, c, m, c.Sample.Columns)
+	if err != nil {
+		return "", nil, err
+	}
+	var b bytes.Buffer
+	if err := sample.WritePNG(&b, picture, sample.Text{Key: "parameters", Value: parameters(r, fmt.Sprintf("after %d images", seen))}); err != nil {
+		return "", nil, err
+	}
+	path = fmt.Sprintf("samples/%09d.png", seen)
+	return path, b.Bytes(), p.s.folder.WriteFile(path, func(w io.Writer) error { _, err := w.Write(b.Bytes()); return err })
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/ebb-ml/ebb/ckpt"
+	"github.com/ebb-ml/ebb/interop/safetensors"
+	"github.com/ebb-ml/ebb/recipe"
+	"github.com/ebb-ml/ebb/train"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+const weightsFile = "model.safetensors"
+
+// modelFlags choose the weights of a run.
+type modelFlags struct {
+	Path       string `arg:"" name:"run" help:"Run folder, or the model folder that a run ends with."`
+	Weights    string `help:"Which weights of a run: raw, or the name of an average; default: the first average." placeholder:"NAME"`
+	Checkpoint string `help:"Which checkpoint of a run: last, best or a step." default:"last"`
+}
+
+// trained is a model with its weights.
+type trained struct {
+	config  recipe.Config
+	model   *recipe.Model
+	weights *model.Scope
+	seen    string // what is known of the weights' training
+}
+
+// load reads configuration and weights.
+func (f *modelFlags) load() (*trained, error) {
+	config, err := readConfig(filepath.Join(f.Path, configFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usage(fmt.Errorf("%s is neither a run nor a model: it has no %s; ebb train makes runs", f.Path, configFile))
+	} else if err != nil {
+		return nil, usage(err)
+	}
+	t := &trained{config: config, weights: train.Weights(model.NewStore())}
+	if t.model, err = config.Model(); err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", filepath.Join(f.Path, configFile), err))
+	}
+	file, err := f.file(t)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if err := t.model.Network.Init(t.weights, 0); err != nil {
+		return nil, err
+	}
+	if err := train.SetTensors(t.weights, file); err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return t, nil
+}
+
+// file opens the weights: those of a model folder, or of a checkpoint.
+func (f *modelFlags) file(t *trained) (*safetensors.File, error) {
+	path := filepath.Join(f.Path, weightsFile)
+	if _, err := os.Stat(path); err == nil {
+		if f.Weights != "" || f.Checkpoint != "last" {
+			return nil, usage(fmt.Errorf("%s is a model folder and has one set of weights: leave out --weights and --checkpoint, or name the run", f.Path))
+		}
+		t.seen = f.Path
+		return safetensors.Open(path)
+	}
+	group, err := f.group(t.config)
+	if err != nil {
+		return nil, usage(err)
+	}
+	c, err := f.checkpoint(group)
+	if err != nil {
+		return nil, err
+	}
+	t.seen = fmt.Sprintf("%s, step %d", f.Path, c.Step)
+	return c.Group(group)
+}
+
+// group is the name of the tensors in a checkpoint.
+func (f *modelFlags) group(c recipe.Config) (string, error) {
+	names := []string{"raw"}
+	for _, e := range c.Train.Averages {
+		names = append(names, e.String())
+		if f.Weights == "" || f.Weights == e.String() {
+			return e.String(), nil
+		}
+	}
+	if f.Weights == "" || f.Weights == "raw" {
+		return train.GroupWeights, nil
+	}
+	return "", fmt.Errorf("--weights %s: the run has %s", f.Weights, strings.Join(names, ", "))
+}
+
+func (f *modelFlags) checkpoint(group string) (*ckpt.Checkpoint, error) {
+	switch f.Checkpoint {
+	case "last", "":
+		c, _, err := ckpt.Load(f.Path, group)
+		if errors.Is(err, ckpt.ErrNone) {
+			err = usage(fmt.Errorf("%s has no checkpoint yet: let ebb train run a little longer", f.Path))
+		}
+		return c, err
+	case "best":
+		all, _, err := ckpt.List(f.Path)
+		if err != nil {
+			return nil, err
+		}
+		best := ckpt.Best(all)
+		if best == nil {
+			return nil, usage(fmt.Errorf("no checkpoint of %s has a held-out loss: use --checkpoint last", f.Path))
+		}
+		return ckpt.LoadStep(f.Path, best.Step, group)
+	}
+	step, err := strconv.ParseInt(f.Checkpoint, 10, 64)
+	if err != nil {
+		return nil, usage(fmt.Errorf("--checkpoint %s: give last, best or a step", f.Checkpoint))
+	}
+	return ckpt.LoadStep(f.Path, step, group)
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/ebb-ml/ebb/ckpt"
+	"github.com/ebb-ml/ebb/data"
+	"github.com/ebb-ml/ebb/event"
+	"github.com/ebb-ml/ebb/recipe"
+	"github.com/ebb-ml/ebb/train"
+	"github.com/gomlx/compute"
+)
+
+// trainCmd is the verb train.
+type trainCmd struct {
+	Recipe    string   `help:"What to start from; see --recipes." placeholder:"NAME"`
+	Recipes   bool     `help:"List the recipes and stop."`
+	Data      []string `help:"Folders, archives or caches of pictures." placeholder:"PATH" sep:"none"`
+	Valid     []string `help:"Pictures to hold out; default: a share of the others." placeholder:"PATH" sep:"none"`
+	Folder    string   `name:"run" help:"Run folder; default: runs/RECIPE. A run that is there goes on." placeholder:"DIR"`
+	Images    int64    `help:"Images to train on in all."`
+	Batch     int      `help:"Images in a step."`
+	Seed      uint64   `help:"Seed of everything that is random." default:"0"`
+	Config    string   `help:"TOML file with settings." type:"existingfile" placeholder:"FILE"`
+	Set       []string `help:"One setting, such as train.rate.peak=1e-3." placeholder:"KEY=VALUE" sep:"none"`
+	Precision string   `help:"f32 or bf16." default:"f32" enum:"f32,bf16"`
+	DryRun    bool     `short:"n" help:"Print the resolved configuration and stop."`
+	JSON      bool     `name:"json" help:"Events as JSON lines on standard output."`
+	Quiet     bool     `short:"q" help:"Say only what matters."`
+	Force     bool     `help:"Take a run folder that another host seems to hold."`
+	engineFlags
+}
+
+// Help is shown below the flags.
+func (*trainCmd) Help() string {
+	return `Without arguments it trains a small network on letters. Run the same command
+again and it goes on, after a ^C (saves and stops), a crash or a power cut.
+
+  ebb train
+  ebb train --recipe folder --data my-pictures --run runs/mine
+  ebb train --recipe cifar10-small --data cifar10.zip --images 51200 --set train.rate.peak=1e-4`
+}
+
+// Run implements the verb.
+func (c *trainCmd) Run(a *app) error {
+	if c.Recipes {
+		for _, p := range recipe.Presets() {
+			fmt.Fprintf(a.stdout, "%-14s %s\n", p.Name, p.About)
+		}
+		return nil
+	}
+	if c.Precision == "bf16" {
+		return usage(fmt.Errorf("--precision bf16: the engines of this build compute in f32 only"))
+	}
+	ctx, stop := a.untilSignal()
+	defer stop()
+	config, old, err := c.configure()
+	if err != nil {
+		return usage(err)
+	}
+	sets, err := config.Open(ctx)
+	if err != nil {
+		return withCode(exitData, err)
+	}
+	defer sets.Close()
+	notes, err := config.Resolve(ctx, sets.Train)
+	if err != nil {
+		return usage(err)
+	}
+	if c.DryRun {
+		return config.Encode(a.stdout)
+	}
+	if old != nil {
+		if err := compatible(*old, config, c.Folder); err != nil {
+			return usage(err)
+		}
+	}
+	return c.train(ctx, a, config, sets, notes)
+}
+
+// configure reads what the command line says. Of a run that exists, its own configuration is the start; it is returned as old.
+func (c *trainCmd) configure() (config recipe.Config, old *recipe.Config, err error) {
+	name := c.Recipe
+	if name == "" {
+		name = "glyphs"
+	}
+	if c.Folder == "" {
+		c.Folder = filepath.Join("runs", name)
+	}
+	saved := filepath.Join(c.Folder, configFile)
+	if _, err := os.Stat(saved); err == nil {
+		if config, err = readConfig(saved); err != nil {
+			return config, nil, err
+		}
+		before := config
+		old = &before
+		if c.Recipe != "" && config.Recipe != c.Recipe {
+			return config, nil, fmt.Errorf("%s is a run of recipe %s, not %s: choose another --run", c.Folder, config.Recipe, c.Recipe)
+		}
+	} else if config, err = recipe.Preset(name); err != nil {
+		return config, nil, err
+	}
+	return config, old, c.apply(&config)
+}
+
+// apply changes a configuration by the flags: file first, then flags, then --set.
+func (c *trainCmd) apply(config *recipe.Config) error {
+	if c.Config != "" {
+		f, err := os.Open(c.Config)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := config.Decode(f, c.Config); err != nil {
+			return err
+		}
+	}
+	if len(c.Data) > 0 {
+		config.Data.Source, config.Data.Paths = recipe.Files, c.Data
+	}
+	if len(c.Valid) > 0 {
+		config.Data.Valid = c.Valid
+	}
+	if c.Batch != 0 {
+		config.SetBatch(c.Batch)
+	}
+	if c.Images != 0 {
+		config.SetImages(c.Images)
+	}
+	if c.Seed != 0 {
+		config.Train.Seed = c.Seed
+	}
+	for _, s := range c.Set {
+		if err := config.Set(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const configFile = "config.toml"
+
+// readConfig reads the complete configuration of a run or a model.
+func readConfig(path string) (config recipe.Config, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return config, err
+	}
+	defer f.Close()
+	return config, config.Decode(f, path)
+}
+
+// compatible refuses to go on with a run after a change of what makes it that run.
+func compatible(old, config recipe.Config, run string) error {
+	changes, err := recipe.Changes(old, config)
+	if err != nil {
+		return err
+	}
+	var fixed []string
+	for _, c := range changes {
+		if c.Fixed {
+			fixed = append(fixed, fmt.Sprintf("%s is %s there and %s now", c.Key, c.From, c.To))
+		}
+	}
+	if len(fixed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s was begun with other settings: %s; leave them, or begin anew with another --run", run, strings.Join(fixed, "; "))
+}
+
+// train does the work on a resolved configuration.
+func (c *trainCmd) train(ctx context.Context, a *app, config recipe.Config, sets *recipe.Sets, notes []string) error {
+	engine, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer engine.Finalize()
+	screen := newScreen(a, config.Recipe, c.JSON, c.Quiet)
+	folder, notices, err := train.OpenFolder(c.Folder, train.FolderOptions{Force: c.Force, Sinks: []event.Sink{screen}})
+	if err != nil {
+		return folderError(err)
+	}
+	screen.say(append(notices, notes...)...)
+	s := session{app: a, config: config, engine: engine, folder: folder, screen: screen}
+	err = s.train(ctx, sets)
+	return classify(errors.Join(err, folder.Close()))
+}
+
+// session is one process's work on a run.
+type session struct {
+	app    *app
+	config recipe.Config
+	model  *recipe.Model
+	engine compute.Backend
+	folder *train.Folder
+	screen *screen
+}
+
+func (s *session) train(ctx context.Context, sets *recipe.Sets) (err error) {
+	run, err := s.config.Build(ctx, sets, s.engine, s.folder)
+	if err != nil {
+		return withCode(exitData, err)
+	}
+	defer func() { err = errors.Join(err, run.Close(context.WithoutCancel(ctx))) }()
+	s.model = run.Model
+	if err := s.record(); err != nil {
+		return err
+	}
+	t := run.Trainer
+	t.OnStep, t.Version, t.Sample = s.screen.step, version, newPreview(s).draw
+	result, err := t.Train(ctx)
+	s.screen.done()
+	if err != nil {
+		return err
+	}
+	if result.Already && s.exported(result.Step) {
+		s.screen.complete(s.folder.Dir(), result, s.model)
+		return nil
+	}
+	return s.conclude(ctx, result)
+}
+
+// record writes what the run is made of into its folder.
+func (s *session) record() error {
+	var text bytes.Buffer
+	if err := s.config.Encode(&text); err != nil {
+		return err
+	}
+	write := func(w io.Writer) error { _, err := w.Write(text.Bytes()); return err }
+	return errors.Join(s.folder.WriteFile(configFile, write), s.folder.WriteFile("env.json", func(w io.Writer) error { return writeEnv(w, s.engine) }))
+}
+
+// folderError explains why a run folder cannot be had.
+func folderError(err error) error {
+	var locked *ckpt.LockError
+	if errors.As(err, &locked) {
+		return usage(err)
+	}
+	return withCode(exitIO, err)
+}
+
+var errAfterEnd = errors.New("stopped after the last image: training is complete and saved; the same command does the rest")
+
+// classify gives an error of training its exit code.
+func classify(err error) error {
+	var stopped *train.StoppedError
+	var numerics *train.NumericsError
+	var broken *data.TooManyBrokenError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &stopped):
+		if errors.Is(err, errInterrupt) {
+			return withCode(exitBreak, stopped)
+		}
+		return withCode(exitStopped, stopped)
+	case errors.Is(err, errInterrupt): // when training was done, while the model was judged
+		return withCode(exitBreak, errAfterEnd)
+	case errors.Is(err, errTerminate):
+		return withCode(exitStopped, errAfterEnd)
+	case errors.As(err, &numerics):
+		return withCode(exitNumerics, err)
+	case errors.As(err, &broken):
+		return withCode(exitData, err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EIO), errors.Is(err, os.ErrPermission):
+		return withCode(exitIO, err)
+	}
+	return err
+}

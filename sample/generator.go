@@ -1,0 +1,197 @@
+package sample
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ebb-ml/ebb/diffusion"
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// Network builds a raw network F(x, cNoise, class) on the weights of a scope. class is nil where the network takes none.
+type Network func(weights *model.Scope, x, cNoise, class *graph.Node) *graph.Node
+
+// Model is what a generator needs to know of a network.
+type Model struct {
+	Precond diffusion.Precond
+	Shape   []int // of one sample, channels last
+	Classed bool  // the network takes a class
+	Null    int32 // the class that stands for none
+}
+
+// Generator draws samples. Use it from one goroutine at a time.
+type Generator struct {
+	model Model
+	size  int // numbers in a sample
+	exec  *model.Exec
+}
+
+// New makes a generator of a network on the weights of a scope.
+func New(b compute.Backend, weights *model.Scope, network Network, m Model) (*Generator, error) {
+	g := &Generator{model: m, size: 1}
+	for _, n := range m.Shape {
+		g.size *= n
+	}
+	if err := m.Precond.Check(); err != nil {
+		return nil, err
+	}
+	if g.size < 1 {
+		return nil, fmt.Errorf("sample: samples of shape %v", m.Shape)
+	}
+	var err error
+	g.exec, err = model.NewExec(b, weights.Store(), func(_ *model.Scope, in []*graph.Node) *graph.Node {
+		if m.Classed {
+			return network(weights, in[0], in[1], in[2])
+		}
+		return network(weights, in[0], in[1], nil)
+	})
+	return g, err
+}
+
+// Request says what to draw.
+type Request struct {
+	Seed    uint64
+	First   int // number of the first sample
+	Count   int
+	Batch   int                    // samples drawn at once; less where Count does not divide
+	Classes func(sample int) int32 // class of each sample; nil: none
+	Sampler diffusion.Sampler
+	Levels  []float64 // falling noise levels, from diffusion.Schedule.Levels
+	// Guidance pushes samples towards their class (or with no class, nowhere). Scale 1 is none.
+	Guidance diffusion.Guidance
+	// Clip limits the clean estimate to ±Clip, the range of the data; 0: no limit.
+	Clip float32
+}
+
+// Check says what is wrong with the request, if anything.
+func (r Request) Check() error {
+	switch {
+	case r.Count < 1 || r.Batch < 1 || r.First < 0:
+		return fmt.Errorf("sample: %d samples from number %d on in batches of %d: give at least 1 of each", r.Count, r.First, r.Batch)
+	case len(r.Levels) < 2:
+		return fmt.Errorf("sample: a trajectory of %d noise levels: two are needed", len(r.Levels))
+	}
+	return errors.Join(r.Sampler.Check(), r.Guidance.Check())
+}
+
+// Draw draws the samples in batches and gives each batch to yield: samples first, first+1, … as numbers on the network's scale. The
+// slice is used again for the next batch. When ctx is cancelled, Draw returns its cause.
+func (g *Generator) Draw(ctx context.Context, r Request, yield func(first int, x []float32) error) error {
+	if err := r.Check(); err != nil {
+		return err
+	}
+	batches := (r.Count + r.Batch - 1) / r.Batch
+	batch := (r.Count + batches - 1) / batches // even, so that one compiled graph serves all; the last is filled up
+	x := make([]float32, batch*g.size)
+	for done := 0; done < r.Count; done += batch {
+		if err := g.drawBatch(ctx, r, r.First+done, x); err != nil {
+			return err
+		}
+		if err := yield(r.First+done, x[:min(batch, r.Count-done)*g.size]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drawBatch draws the samples from number first on that fill x.
+func (g *Generator) drawBatch(ctx context.Context, r Request, first int, x []float32) error {
+	noise := diffusion.Noise{Seed: r.Seed, First: uint64(first), Size: g.size}
+	g.model.Precond.Schedule.Start(x, r.Levels[0], noise.Fill)
+	d, err := g.denoiser(ctx, r, first, len(x)/g.size)
+	if err != nil {
+		return err
+	}
+	return r.Sampler.Sample(d, x, r.Levels, noise.Fill)
+}
+
+// denoiser is the guided network for samples first to first+n. With guidance both halves, with and without the class, are one batch.
+func (g *Generator) denoiser(ctx context.Context, r Request, first, n int) (diffusion.Denoiser, error) {
+	classes := make([]int32, n)
+	guided := false
+	for i := range classes {
+		classes[i] = g.model.Null
+		if r.Classes != nil && g.model.Classed {
+			classes[i] = r.Classes(first + i)
+			guided = guided || classes[i] != g.model.Null && r.Guidance.Scale != 1
+		}
+		if classes[i] > g.model.Null {
+			return nil, fmt.Errorf("sample: class %d of a network that knows %d", classes[i], g.model.Null)
+		}
+	}
+	plain, err := g.model.Precond.Denoiser(g.raw(ctx, classes))
+	if err != nil {
+		return nil, err
+	}
+	if guided {
+		if plain, err = g.guide(ctx, r.Guidance, plain, classes); err != nil {
+			return nil, err
+		}
+	}
+	if r.Clip > 0 {
+		plain = diffusion.Clip(plain, -r.Clip, r.Clip)
+	}
+	return plain, nil
+}
+
+// guide runs the network with and without classes in one batch where guidance acts, and alone elsewhere.
+func (g *Generator) guide(ctx context.Context, guidance diffusion.Guidance, alone diffusion.Denoiser, classes []int32) (diffusion.Denoiser, error) {
+	guidance.Size = g.size
+	both := append([]int32(nil), classes...)
+	for range classes {
+		both = append(both, g.model.Null)
+	}
+	pair, err := g.model.Precond.Denoiser(g.raw(ctx, both))
+	if err != nil {
+		return nil, err
+	}
+	n := len(classes) * g.size
+	in, out := make([]float32, 2*n), make([]float32, 2*n)
+	return func(dst, x []float32, sigma float64) error {
+		if !guidance.Active(sigma) {
+			return alone(dst, x, sigma)
+		}
+		copy(in[:n], x)
+		copy(in[n:], x)
+		if err := pair(out, in, sigma); err != nil {
+			return err
+		}
+		guidance.Combine(dst, out[:n], out[n:])
+		return nil
+	}, nil
+}
+
+// raw runs the network on a batch of samples of the given classes.
+func (g *Generator) raw(ctx context.Context, classes []int32) diffusion.RawNetwork {
+	n := len(classes)
+	dims := append([]int{n}, g.model.Shape...)
+	times := make([]float32, n)
+	return func(dst, x []float32, cNoise float64) error {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		for i := range times {
+			times[i] = float32(cNoise)
+		}
+		in := []any{tensors.FromFlatDataAndDimensions(x, dims...), tensors.FromFlatDataAndDimensions(times, n)}
+		if g.model.Classed {
+			in = append(in, tensors.FromFlatDataAndDimensions(classes, n))
+		}
+		out, err := g.exec.Call1(in...)
+		if err != nil {
+			return fmt.Errorf("sample: the network failed: %w", err)
+		}
+		err = out.ConstFlatData(func(flat any) { copy(dst, flat.([]float32)) })
+		for _, t := range append(in, out) {
+			err = errors.Join(err, t.(*tensors.Tensor).FinalizeAll())
+		}
+		return err
+	}
+}
+
+// Finalize frees the compiled graphs.
+func (g *Generator) Finalize() { g.exec.Finalize() }

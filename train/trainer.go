@@ -1,0 +1,258 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/ebb-ml/ebb/event"
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// Trainer trains a task. Fill in the exported fields and call Train once.
+type Trainer struct {
+	Config  Config
+	Task    *Task
+	Data    Source
+	Null    int32 // class that stands for none; it is the network's last
+	Backend compute.Backend
+	Folder  *Folder
+	HeldOut *HeldOut // nil for no held-out loss
+
+	// Sample, if set, draws a grid of samples from the weights of a scope and returns the path of its picture in the run folder, and the
+	// picture as PNG.
+	Sample func(ctx context.Context, weights *model.Scope, seen int64) (path string, png []byte, err error)
+	// OnStep, if set, is told of every step: for a bar on the screen.
+	OnStep  func(Status)
+	Version string // of the program, for the record
+
+	store *model.Store
+	step  *Step
+	vars  []*model.Variable
+	batch batch
+	state state
+	meter meter
+
+	failures int // saves in a row that failed
+}
+
+// Status is how far training has come.
+type Status struct {
+	Step, Seen, Target int64
+	Loss               float64 // of this step
+	PerSecond          float64 // images
+	Remaining          time.Duration
+}
+
+// Result is what Train did.
+type Result struct {
+	Step, Seen int64
+	Already    bool // the run was complete before
+	Rollbacks  int
+	Weights    *model.Scope // that are to be used: the first average, else the weights themselves
+}
+
+// StoppedError says that training was stopped on request, and that all is saved.
+type StoppedError struct {
+	Step, Seen int64
+	Cause      error // of the context
+}
+
+func (e *StoppedError) Error() string {
+	return fmt.Sprintf("stopped (%v) after %d images; everything is saved, the same command goes on", e.Cause, e.Seen)
+}
+
+func (e *StoppedError) Unwrap() error { return e.Cause }
+
+// Train trains until Config.Images have been seen. When ctx is cancelled it finishes the step, saves and returns a *StoppedError; when
+// numbers go wrong for good, a *NumericsError.
+func (t *Trainer) Train(ctx context.Context) (Result, error) {
+	if err := t.prepare(); err != nil {
+		return Result{}, err
+	}
+	defer t.step.Finalize()
+	resumed, err := t.restore()
+	if err != nil {
+		return Result{}, err
+	}
+	if t.state.Seen >= t.Config.Images {
+		return t.result(true), nil
+	}
+	t.meter.restart(t.state.Seen)
+	if err := t.emit(t.started(resumed)); err != nil {
+		return Result{}, err
+	}
+	err = t.loop(ctx)
+	if err == nil {
+		err = t.finish(ctx)
+	}
+	return t.result(false), t.end(ctx, err)
+}
+
+// prepare checks everything that can be checked, and builds the step on fresh weights.
+func (t *Trainer) prepare() error {
+	if err := t.Config.Validate(); err != nil {
+		return err
+	}
+	if err := t.Task.Objective.Check(); err != nil {
+		return err
+	}
+	t.Folder.batch.Store(int64(t.Config.Batch))
+	t.store = model.NewStore()
+	var err error
+	if t.step, err = t.Task.NewStep(t.Backend, t.store, t.Config.Seed, t.Config.step()); err != nil {
+		return err
+	}
+	t.vars = t.step.vars
+	t.state = t.firstState()
+	return nil
+}
+
+func (t *Trainer) firstState() state {
+	return state{Format: stateFormat, Seed: t.Config.Seed, Batch: t.Config.Batch, Levels: t.Task.Objective.Resampler}
+}
+
+// loop is the training.
+func (t *Trainer) loop(ctx context.Context) error {
+	for t.state.Seen < t.Config.Images {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		outcome, err := t.oneStep()
+		if err != nil {
+			return err
+		}
+		if reason := t.fault(outcome); reason != "" {
+			if err := t.rollBack(reason); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := t.account(outcome); err != nil {
+			return err
+		}
+		if err := t.intervals(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oneStep trains on one batch.
+func (t *Trainer) oneStep() (Outcome, error) {
+	b, err := t.Data.Batch(t.state.Step)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if len(b.Images) != t.Config.Batch*t.Task.Objective.Size {
+		return Outcome{}, fmt.Errorf("train: a batch of %d numbers, %d images of %v were expected", len(b.Images), t.Config.Batch, t.Task.Shape)
+	}
+	t.batch.step, t.batch.data = t.state.Step, b
+	t.batch.u, t.batch.weight = t.batch.u[:0], t.batch.weight[:0]
+	seen := t.state.Seen + int64(t.Config.Batch)
+	return t.Task.Run(t.step, t.rate(seen), t.Config.decays(seen), func(part int) (Piece, error) {
+		return t.batch.piece(t.Config, t.Task, t.Null, part)
+	})
+}
+
+// rate is the learning rate of the step that brings the count to seen.
+func (t *Trainer) rate(seen int64) float64 {
+	return t.Config.Rate.At(seen) * math.Pow(0.5, float64(t.state.Rollbacks))
+}
+
+// account takes up a good step.
+func (t *Trainer) account(o Outcome) error {
+	s := &t.state
+	s.Step++
+	s.Seen += int64(t.Config.Batch)
+	s.Losses++
+	s.Loss += (o.Loss - s.Loss) * max(1-slowness, 1/float64(s.Losses))
+	s.Watch.trained(o.Loss)
+	if err := t.batch.learnLevels(s.Levels, o.PerSample); err != nil {
+		return err
+	}
+	t.meter.add(o, s.Seen)
+	if t.OnStep != nil {
+		t.OnStep(Status{Step: s.Step, Seen: s.Seen, Target: t.Config.Images, Loss: o.Loss,
+			PerSecond: t.meter.perSecond(), Remaining: t.meter.remaining(t.Config.Images)})
+	}
+	return nil
+}
+
+// due says whether the last step passed a multiple of every.
+func (t *Trainer) due(every int64) bool {
+	return every > 0 && t.state.Seen/every != (t.state.Seen-int64(t.Config.Batch))/every
+}
+
+// intervals does what is due now and then, in an order that leaves nothing of this step to be logged after its checkpoint. The end of the
+// run is left to finish.
+func (t *Trainer) intervals(ctx context.Context) error {
+	if t.due(t.Config.LogEvery) {
+		if err := t.emit(t.meter.progress(t.rate(t.state.Seen), t.Config.Images)); err != nil {
+			return err
+		}
+	}
+	if t.state.Seen >= t.Config.Images {
+		return nil
+	}
+	var score *float64
+	if t.due(t.Config.EvalEvery) {
+		var err error
+		if score, err = t.evaluate(ctx); err != nil {
+			return err
+		}
+	}
+	if t.due(t.Config.SampleEvery) {
+		if err := t.sample(ctx); err != nil {
+			return err
+		}
+	}
+	if t.due(t.Config.SaveEvery) {
+		return t.failedSave(t.save(score))
+	}
+	return nil
+}
+
+// finish ends a run: last evaluation, samples and checkpoint.
+func (t *Trainer) finish(ctx context.Context) error {
+	score, err := t.evaluate(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.sample(ctx); err != nil {
+		return err
+	}
+	return errors.Join(t.save(score), t.Folder.Wait())
+}
+
+// end reports how the loop ended, and saves if it was asked to stop.
+func (t *Trainer) end(ctx context.Context, err error) error {
+	message := "complete"
+	switch cause := context.Cause(ctx); {
+	case err == nil:
+	case cause != nil && errors.Is(err, cause):
+		if err = errors.Join(t.save(nil), t.Folder.Wait()); err == nil {
+			err = &StoppedError{Step: t.state.Step, Seen: t.state.Seen, Cause: cause}
+		}
+		message = err.Error()
+	default:
+		message = err.Error()
+	}
+	return errors.Join(err, t.emit(event.Finished{Complete: err == nil, Message: message, Seconds: event.Number(t.meter.busy().Seconds())}))
+}
+
+// result tells what the run has come to.
+func (t *Trainer) result(already bool) Result {
+	return Result{Step: t.state.Step, Seen: t.state.Seen, Already: already, Rollbacks: t.state.Rollbacks, Weights: t.best()}
+}
+
+// best is the scope of the weights that are to be used.
+func (t *Trainer) best() *model.Scope {
+	if len(t.Config.Averages) > 0 {
+		return Averages(t.store, t.Config.Averages[0])
+	}
+	return Weights(t.store)
+}
