@@ -42,7 +42,7 @@ type Backend struct {
 	pool      *pool.Pool
 	profiles  profiles
 	dumps     atomic.Int64 // computations that were dumped
-	interpret bool // instead of compiling: tests compare the two
+	interpret bool         // instead of compiling: tests compare the two
 	finalized atomic.Bool
 }
 
