@@ -76,7 +76,7 @@ func (b *Builder) Compile() (compute.Executable, error) {
 	var program program = interpreted{b.main.graph}
 	var err error
 	if !b.backend.interpret {
-		program, err = compile(b.backend, b.main.graph)
+		program, err = compile(b.backend, b.name, b.main.graph)
 	}
 	if err != nil {
 		return nil, errors.WithMessagef(err, "compiling %q", b.name)

@@ -15,12 +15,12 @@ import (
 // compiled is the program that the passes and the executor make of a graph.
 type compiled struct{ *exec.Executable }
 
-// compile makes a program of a captured graph.
-func compile(b *Backend, g *ir.Graph) (program, error) {
+// compile makes a program of the captured graph of a computation.
+func compile(b *Backend, name string, g *ir.Graph) (program, error) {
 	var d dump
 	if b.config.Dump != "" {
 		var err error
-		if d, err = newDump(b.config.Dump, b.dumps.Add(1), g); err != nil {
+		if d, err = newDump(b.config.Dump, b.dumps.Add(1), name, g); err != nil {
 			return nil, err
 		}
 	}
@@ -75,13 +75,13 @@ type dump struct {
 }
 
 // newDump makes the folder of the backend's n-th computation.
-func newDump(dir string, n int64, g *ir.Graph) (dump, error) {
-	name := strings.Map(func(r rune) rune {
+func newDump(dir string, n int64, name string, g *ir.Graph) (dump, error) {
+	name = strings.Map(func(r rune) rune {
 		if strings.ContainsRune("/\\:*?\"<>| ", r) {
 			return '_'
 		}
 		return r
-	}, g.Name)
+	}, name)
 	d := dump{filepath.Join(dir, fmt.Sprintf("%03d-%.40s", n, name)), new(int), new(error)}
 	if err := os.MkdirAll(d.dir, 0o777); err != nil {
 		return d, fmt.Errorf("cpu: dump: %w", err)

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ebb-ml/ebb/cpu/internal/kernel"
 )
 
 // large is a shape whose buffers are mapped, outside the Go heap.
@@ -216,6 +219,38 @@ func TestPanicBecomesAnError(t *testing.T) {
 	}
 	if first(t, g) != 1 || first(t, n) != 7 {
 		t.Error("inputs that were not donated are gone")
+	}
+}
+
+// TestPanicOfAKernel lets the kernel of subtraction panic on a worker: the error names the operation, and what was not
+// donated and the backend stay usable.
+func TestPanicOfAKernel(t *testing.T) {
+	b := open(t, "threads=3")
+	sub := b.kernels.Vector.Binary[kernel.Sub]
+	var broken atomic.Bool
+	b.kernels.Vector.Binary[kernel.Sub] = func(dst, x, y []float32) {
+		if broken.Load() {
+			panic("out of its mind")
+		}
+		sub(dst, x, y)
+	}
+	step, err := sgd(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, g, n := filled(t, b, 5), filled(t, b, 1), filled(t, b, 7)
+	broken.Store(true)
+	_, err = step.Execute([]compute.Buffer{w, g, n}, []bool{true, false, false}, 0)
+	if err == nil || !strings.Contains(err.Error(), "out of its mind") || !strings.Contains(err.Error(), "Fused") {
+		t.Errorf("got error %v", err)
+	}
+	broken.Store(false)
+	out, err := step.Execute([]compute.Buffer{n, g, n}, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := first(t, out[0]); got != 6 {
+		t.Errorf("afterwards 7-1 is %v", got)
 	}
 }
 

@@ -111,11 +111,14 @@ func Compile(g *ir.Graph, o Options) (*Executable, error) {
 // ArenaSize returns how many bytes a run needs beside its inputs and outputs.
 func (x *Executable) ArenaSize() int64 { return x.p.Arena }
 
-// OutputSize returns how many bytes a run's results need if no donated input becomes one.
+// OutputSize returns how many bytes a run's results need when inputs that can become results are donated, as the variables
+// of a training step are.
 func (x *Executable) OutputSize() int64 {
 	var n int64
-	for _, v := range x.g.Outputs {
-		n += x.p.Places[x.p.Root[v]].Size
+	for i, v := range x.g.Outputs {
+		if x.p.Reuse[i] < 0 {
+			n += x.p.Places[x.p.Root[v]].Size
+		}
 	}
 	return n
 }

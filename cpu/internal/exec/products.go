@@ -63,6 +63,9 @@ func (x *Executable) convStep(n *ir.Node, a ir.Conv2DAttr) (step, error) {
 		StrideH: a.StrideH, StrideW: a.StrideW, PadTop: a.PadTop, PadBottom: a.PadBottom, PadLeft: a.PadLeft, PadRight: a.PadRight,
 		DilationH: a.DilationH, DilationW: a.DilationW, Groups: a.Groups}
 	k, err := kernel.NewConv(x.kernels.set, spec, kernel.ConvKind(a.Kind), x.convAlgorithm)
+	if err != nil && x.convAlgorithm != kernel.ConvAuto { // the wanted algorithm cannot compute this one
+		k, err = kernel.NewConv(x.kernels.set, spec, kernel.ConvKind(a.Kind), kernel.ConvAuto)
+	}
 	if err != nil {
 		return step{}, err
 	}
