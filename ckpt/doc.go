@@ -12,6 +12,7 @@
 //   - Old checkpoints go only after a new one has been published, by a rename first, so that one half deleted is never taken for a damaged one.
 //   - [Load] takes the newest checkpoint whose every byte matches its manifest, and names those that it had to skip.
 //
-// [Run.Save] copies the tensors and returns; a goroutine writes the copy. The next call reports what went wrong with it.
+// A trainer opens its run with [Open], which gives a [Run], and resumes from what [Run.Load] returns. [Run.Save] copies the tensors and
+// returns; a goroutine writes the copy. The next call reports what went wrong with it. [Run.WriteFile] is for everything else in the folder.
 // Reading needs no lock: [Load], [LoadStep] and [List] work on a run that another process is training.
 package ckpt

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ebb-ml/ebb/data/internal/mmap"
 	"github.com/ebb-ml/ebb/data/internal/parse"
+	"github.com/ebb-ml/ebb/internal/mmap"
 	"github.com/klauspost/compress/gzip"
 )
 

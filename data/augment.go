@@ -3,7 +3,7 @@ package data
 import (
 	"math"
 
-	"github.com/ebb-ml/ebb/data/internal/rng"
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // AugmentDim is the number of conditioning values that augmentation makes for each picture.
@@ -26,7 +26,7 @@ const (
 
 // drawTransform draws all parameters, each group switched on with probability c.Augment; left-right mirroring, harmless
 // for most pictures, is always on as in the paper.
-func drawTransform(s *rng.Stream, c *Preprocess) transform {
+func drawTransform(s *rng.Sequence, c *Preprocess) transform {
 	on := func() bool { return s.Float64() < c.Augment }
 	fx, fy := s.Uint32()&1 == 1, s.Uint32()&1 == 1 && on()
 	t := transform{flipX: fx && c.FlipX, flipY: fy && c.FlipY}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ebb-ml/ebb/data/internal/rng"
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // The goldens come from testdata/augment.py, PyTorch's operators put together as the paper describes.
@@ -56,7 +56,7 @@ func TestSym6IsOrthonormal(t *testing.T) {
 // With the identity map, doubling and halving change nothing, for any shape.
 func TestResampleIdentity(t *testing.T) {
 	for _, d := range [][3]int{{1, 1, 1}, {2, 7, 3}, {9, 5, 1}, {16, 16, 4}} {
-		s := rng.New(1, 1, 1)
+		s := rng.NewSequence(1, 1, 1)
 		x := make([]float32, d[0]*d[1]*d[2])
 		for i := range x {
 			x[i] = float32(s.Normal())
@@ -77,7 +77,7 @@ func TestAugmentProbability(t *testing.T) {
 	const n = 20000
 	var on [AugmentDim]float64
 	for i := range uint64(n) {
-		s := rng.New(1, drawAugment, i)
+		s := rng.NewSequence(1, drawAugment, i)
 		tr := drawTransform(&s, &c)
 		var p [AugmentDim]float32
 		tr.parameters(p[:])

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 
-	"github.com/ebb-ml/ebb/data/internal/mmap"
+	"github.com/ebb-ml/ebb/internal/mmap"
 )
 
 // The layout is described in the package's documentation (doc.go).

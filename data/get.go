@@ -58,9 +58,9 @@ func NamedSets() []Named {
 
 // GetOptions says where a set comes from.
 type GetOptions struct {
-	From     string // address of a folder, or a folder on disk, that holds the files instead of the publisher
-	Client   *http.Client
-	Progress func(file string, done, total int64)
+	From     string                               // address of a folder, or a folder on disk, that holds the files instead of the publisher
+	Client   *http.Client                         // default http.DefaultClient
+	Progress func(file string, done, total int64) // told the bytes of a file that are there; may be nil
 }
 
 // Get puts the files of a named set into dir, which is made if need be, and returns what Open opens: the archive, or dir.

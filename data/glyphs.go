@@ -20,8 +20,8 @@ import (
 	"golang.org/x/image/font/gofont/gosmallcaps"
 	"golang.org/x/image/font/gofont/gosmallcapsitalic"
 
-	"github.com/ebb-ml/ebb/data/internal/rng"
 	"github.com/ebb-ml/ebb/data/internal/ttf"
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // GlyphLetters is the number of classes of the glyphs: A to Z.
@@ -120,7 +120,7 @@ const (
 	maxGlyphExtent                 = 0.94 // of the picture: wider letters are drawn smaller
 )
 
-func drawStyle(s *rng.Stream) glyphStyle {
+func drawStyle(s *rng.Sequence) glyphStyle {
 	return glyphStyle{
 		height: s.Uniform(minGlyphHeight, maxGlyphHeight),
 		slant:  s.Uniform(-maxGlyphSlant, maxGlyphSlant),
@@ -152,7 +152,7 @@ func (g *Glyphs) Entry(i int) Entry {
 
 // Picture implements Set.
 func (g *Glyphs) Picture(i int) (*Picture, error) {
-	s := rng.New(g.config.Seed, drawGlyph, uint64(i))
+	s := rng.NewSequence(g.config.Seed, drawGlyph, uint64(i))
 	font := s.IntN(len(g.outlines))
 	n := g.config.Size
 	return &Picture{Height: n, Width: n, Channels: 1, Depth: Bits8, Pix: rasterise(g.outlines[font][i%GlyphLetters], drawStyle(&s), n)}, nil

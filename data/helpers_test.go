@@ -14,7 +14,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/ebb-ml/ebb/data/internal/rng"
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 func crcIEEE(b []byte) uint32 { return crc32.ChecksumIEEE(b) }
@@ -31,7 +31,7 @@ type memory struct {
 func randomSet(n, h, w, c int) *memory {
 	m := &memory{classes: []string{"a", "b"}, bad: map[int]bool{}}
 	for i := range n {
-		s := rng.New(77, 1, uint64(i))
+		s := rng.NewSequence(77, 1, uint64(i))
 		p := &Picture{Height: h, Width: w, Channels: c, Depth: Bits8, Alpha: c == 2 || c == 4, Pix: make([]byte, h*w*c)}
 		for k := range p.Pix {
 			p.Pix[k] = byte(s.Uint32())

@@ -69,6 +69,7 @@ type look struct {
 }
 
 // Inspect reads every picture of a set once and says what is there. Its result does not depend on the number of workers.
+// progress is told the pictures read; it may be nil.
 func Inspect(ctx context.Context, s Set, progress func(done, total int)) (*Report, error) {
 	r := &Report{Pictures: s.Len(), Channels: map[int]int{}, Bits: map[Depth]int{}, Notes: s.Notes(), smallest: [2]int{math.MaxInt, math.MaxInt}}
 	for _, c := range s.Classes() {

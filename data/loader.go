@@ -13,7 +13,7 @@ import (
 type LoaderConfig struct {
 	Batch      int        // pictures in a batch
 	Seed       uint64     // of order, crops, flips, augmentation and noise
-	Preprocess Preprocess //
+	Preprocess Preprocess // how a picture becomes samples
 	// Weights say how often each source of a Union is drawn from, whatever its size; nil: every picture equally often.
 	Weights    []float64
 	Sequential bool    // in the order of the set, over and over, for evaluation; Weights do not apply

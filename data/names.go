@@ -1,57 +1,37 @@
 package data
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "github.com/ebb-ml/ebb/internal/enum"
 
 // The choices have names, so that configuration files and reports can hold them as text (encoding.TextMarshaler).
+var (
+	fitNames    = enum.New[Fit]("data", "fit", "exact", "crop", "random-crop", "pad", "stretch")
+	partNames   = enum.New[Part]("data", "part", "train", "valid", "test", "all")
+	pointsNames = enum.New[PointsKind]("data", "kind of points", "moons", "rings", "spirals", "mixture")
+)
 
-func fitNames() []string    { return []string{"exact", "crop", "random-crop", "pad", "stretch"} }
-func partNames() []string   { return []string{"train", "valid", "test", "all"} }
-func pointsNames() []string { return []string{"moons", "rings", "spirals", "mixture"} }
+// String returns the name.
+func (f Fit) String() string { return fitNames.Name(f) }
 
-// nameOf returns the name of a choice.
-func nameOf(names []string, i int) string {
-	if i < 0 || i >= len(names) {
-		return fmt.Sprintf("unknown (%d)", i)
-	}
-	return names[i]
-}
+// MarshalText writes the name.
+func (f Fit) MarshalText() ([]byte, error) { return fitNames.Marshal(f) }
 
-// choose is the inverse of nameOf.
-func choose[T ~int](to *T, what string, names []string, text []byte) error {
-	i := slices.Index(names, string(text))
-	if i < 0 {
-		return fmt.Errorf("%s %q is not known; choose one of %s", what, text, strings.Join(names, ", "))
-	}
-	*to = T(i)
-	return nil
-}
+// UnmarshalText reads exact, crop, random-crop, pad or stretch.
+func (f *Fit) UnmarshalText(text []byte) error { return fitNames.Unmarshal(f, text) }
 
-func (f Fit) String() string { return nameOf(fitNames(), int(f)) }
+// String returns the name.
+func (p Part) String() string { return partNames.Name(p) }
 
-// MarshalText returns the name.
-func (f Fit) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+// MarshalText writes the name.
+func (p Part) MarshalText() ([]byte, error) { return partNames.Marshal(p) }
 
-// UnmarshalText accepts exact, crop, random-crop, pad or stretch.
-func (f *Fit) UnmarshalText(b []byte) error { return choose(f, "fit", fitNames(), b) }
+// UnmarshalText reads train, valid, test or all.
+func (p *Part) UnmarshalText(text []byte) error { return partNames.Unmarshal(p, text) }
 
-func (p Part) String() string { return nameOf(partNames(), int(p)) }
+// String returns the name.
+func (k PointsKind) String() string { return pointsNames.Name(k) }
 
-// MarshalText returns the name.
-func (p Part) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+// MarshalText writes the name.
+func (k PointsKind) MarshalText() ([]byte, error) { return pointsNames.Marshal(k) }
 
-// UnmarshalText accepts train, valid, test or all.
-func (p *Part) UnmarshalText(b []byte) error { return choose(p, "part", partNames(), b) }
-
-func (k PointsKind) String() string { return nameOf(pointsNames(), int(k)) }
-
-// MarshalText returns the name.
-func (k PointsKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
-
-// UnmarshalText accepts moons, rings, spirals or mixture.
-func (k *PointsKind) UnmarshalText(b []byte) error {
-	return choose(k, "kind of points", pointsNames(), b)
-}
+// UnmarshalText reads moons, rings, spirals or mixture.
+func (k *PointsKind) UnmarshalText(text []byte) error { return pointsNames.Unmarshal(k, text) }

@@ -17,7 +17,8 @@ import (
 // Part chooses among the parts that a source is divided into (folders named train, valid, test; files named for them).
 type Part int
 
-// The parts. Sources that are not divided are taken whole by PartTrain and PartAll.
+// The parts. Folders of pictures and arrays that are not divided are taken whole, whatever part is asked for; a divided source, and an
+// archive of CIFAR or MNIST, must have the part.
 const (
 	PartTrain Part = iota
 	PartValid

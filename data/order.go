@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/ebb-ml/ebb/data/internal/rng"
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // order says which picture draw n of a run is: a pure function of n, without a table or a state.
@@ -83,7 +83,7 @@ func (o *order) replacement(n uint64, attempt int) int {
 	if o.sequential {
 		return int((n + uint64(attempt) + 1) % uint64(o.sizes[0]))
 	}
-	s := rng.New(o.seed, drawReplacement, n)
+	s := rng.NewSequence(o.seed, drawReplacement, n)
 	for range attempt {
 		s.Uint64()
 	}

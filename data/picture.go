@@ -97,7 +97,7 @@ const (
 	Box      = resample.Box
 )
 
-// Resize scales to h rows and w columns with antialiasing, bit for bit as Pillow does (internal/resample).
+// Resize scales to h rows and w columns with antialiasing, bit for bit as Pillow does.
 // Colours are weighted by opacity in 8-bit pictures that have it.
 func (p *Picture) Resize(h, w int, f Filter) (*Picture, error) {
 	if err := p.check(); err != nil {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/ebb-ml/ebb/data/internal/rng"
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // PointsKind is a distribution of points in the plane, each about as wide as a standard normal one.
@@ -43,7 +43,7 @@ func NewPoints(kind PointsKind, count int, seed uint64) (*Points, error) {
 
 // At returns point i and its class.
 func (p *Points) At(i int) (x, y float64, class int) {
-	s := rng.New(p.seed, drawPoint, uint64(i))
+	s := rng.NewSequence(p.seed, drawPoint, uint64(i))
 	class = i % p.kind.NumClasses()
 	u, noise := s.Float64(), p.kind.Noise()
 	x, y = p.kind.curve(class, u)

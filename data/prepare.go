@@ -12,7 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
+
+	"github.com/ebb-ml/ebb/internal/inorder"
 )
 
 // PrepareOptions says how Prepare works. The zero value is sensible.
@@ -20,15 +21,15 @@ type PrepareOptions struct {
 	// Resize, if not nil, gives every picture the size and channels of the preprocessing (its centre crop, not a random
 	// one); else pictures keep theirs.
 	Resize    *Preprocess
-	MaxBroken float64 // share of pictures that may be broken; default 0.001
-	Workers   int     // decoders; default GOMAXPROCS
-	Progress  func(done, total int)
+	MaxBroken float64               // share of pictures that may be broken; default 0.001
+	Workers   int                   // decoders; default GOMAXPROCS
+	Progress  func(done, total int) // told the pictures done; may be nil
 }
 
 // Prepared is what Prepare did.
 type Prepared struct {
-	Pictures int
-	Bytes    int64
+	Pictures int   // broken ones included
+	Bytes    int64 // of the file
 	Broken   []*ItemError
 }
 
@@ -195,42 +196,29 @@ func syncFolder(dir string) error {
 }
 
 // inOrder computes work(0) … work(n-1) on some goroutines and hands the results to use in order, on the caller's.
-// At most four results for each worker are in the air. It stops at the first error of use or when ctx ends.
+// It stops at the first error of use or when ctx ends.
 func inOrder[T any](ctx context.Context, n, workers int, work func(i int) T, use func(i int, v T) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	slots := make([]chan T, 4*workers)
-	for i := range slots {
-		slots[i] = make(chan T, 1)
-	}
-	jobs := make(chan int, len(slots))
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	for range workers {
-		wg.Go(func() {
-			for i := range jobs {
-				if ctx.Err() == nil {
-					slots[i%len(slots)] <- work(i)
-				}
-			}
-		})
-	}
-	defer close(jobs)
-	for i := range min(n, len(slots)) {
-		jobs <- i
-	}
-	for i := range n {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case v := <-slots[i%len(slots)]:
-			if err := use(i, v); err != nil {
-				return err
+	indices := func(yield func(int, error) bool) {
+		for i := range n {
+			if !yield(i, nil) {
+				return
 			}
 		}
-		if next := i + len(slots); next < n {
-			jobs <- next
-		}
 	}
-	return nil
+	i := 0
+	for v, err := range inorder.Map(workers, indices, func(i int) (v T, err error) {
+		if err = ctx.Err(); err == nil {
+			v = work(i)
+		}
+		return v, err
+	}) {
+		if err == nil {
+			err = use(i, v)
+		}
+		if err != nil {
+			return err
+		}
+		i++
+	}
+	return ctx.Err()
 }

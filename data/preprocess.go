@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/ebb-ml/ebb/data/internal/rng"
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // Fit says how a picture gets the size that the model wants.
@@ -24,7 +24,7 @@ const (
 type Preprocess struct {
 	Height, Width int     // 0: those of the first picture
 	Channels      int     // 1 to 4, converted as Picture.WithChannels states; 0: those of the first picture
-	Fit           Fit     //
+	Fit           Fit     // what is done with other sizes; the zero value refuses them
 	Filter        Filter  // of the resize; the zero value is Lanczos
 	Background    float64 // behind opacity and around padding: 0 black to 1 white
 	FlipX, FlipY  bool    // mirror at random (left-right, up-down), each with probability 1/2
@@ -38,7 +38,7 @@ type Preprocess struct {
 
 // Purposes of random draws, so that switching one off leaves the others as they were.
 const (
-	drawOrder uint16 = iota + 1
+	drawOrder uint32 = iota + 1
 	drawSource
 	drawReplacement
 	drawCrop
@@ -75,7 +75,7 @@ func (c Preprocess) resolve(p *Picture) (Preprocess, error) {
 }
 
 // fit converts channels and size; s draws the place of a random crop, nil means the centre. Both sizes must be set or zero.
-func (c *Preprocess) fit(p *Picture, s *rng.Stream) (*Picture, error) {
+func (c *Preprocess) fit(p *Picture, s *rng.Sequence) (*Picture, error) {
 	var err error
 	if c.Channels != 0 {
 		if p, err = p.WithChannels(c.Channels, c.Background); err != nil {
@@ -123,7 +123,7 @@ func (c *Preprocess) fill(p *Picture) []float32 {
 
 // sample appends the finished samples of draw n of a run with that seed to dst; aug gets the augmentation's parameters.
 func (c *Preprocess) sample(dst []float32, aug []float32, p *Picture, seed, n uint64) ([]float32, error) {
-	crop := rng.New(seed, drawCrop, n)
+	crop := rng.NewSequence(seed, drawCrop, n)
 	p, err := c.fit(p, &crop)
 	if err != nil {
 		return dst, err
@@ -132,17 +132,17 @@ func (c *Preprocess) sample(dst []float32, aug []float32, p *Picture, seed, n ui
 	dst = c.Norm.Apply(dst, p)
 	x := dst[at:]
 	if c.Augment > 0 {
-		s := rng.New(seed, drawAugment, n)
+		s := rng.NewSequence(seed, drawAugment, n)
 		t := drawTransform(&s, c)
 		t.parameters(aug)
 		t.apply(x, p.Height, p.Width, p.Channels)
 	} else {
-		s := rng.New(seed, drawFlip, n)
+		s := rng.NewSequence(seed, drawFlip, n)
 		fx, fy := s.Uint32()&1 == 1, s.Uint32()&1 == 1
 		mirror(x, p.Height, p.Width, p.Channels, fx && c.FlipX, fy && c.FlipY)
 	}
 	if c.Noise > 0 {
-		s := rng.New(seed, drawNoise, n)
+		s := rng.NewSequence(seed, drawNoise, n)
 		for i := range x {
 			x[i] += float32(c.Noise * s.Normal())
 		}

@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/ebb-ml/ebb/data/internal/rng"
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // grid is a grey picture whose samples are 10·row + column.
@@ -39,7 +39,7 @@ func TestFit(t *testing.T) {
 	}
 	seen := map[byte]bool{}
 	for i := range uint64(40) {
-		s := rng.New(1, 1, i)
+		s := rng.NewSequence(1, 1, i)
 		pre := Preprocess{Height: 2, Width: 2, Fit: FitRandomCrop}
 		p, err := pre.fit(grid(2, 4), &s)
 		if err != nil {
@@ -61,7 +61,7 @@ func TestFitAlwaysFits(t *testing.T) {
 			Fit: rapid.SampledFrom([]Fit{FitCrop, FitRandomCrop, FitPad, FitStretch}).Draw(t, "fit"), Filter: Filter(rapid.IntRange(0, 3).Draw(t, "filter")),
 		}
 		src := randomSet(1, size.Draw(t, "sh"), size.Draw(t, "sw"), rapid.IntRange(1, 4).Draw(t, "sc")).pics[0]
-		s := rng.New(1, 1, 1)
+		s := rng.NewSequence(1, 1, 1)
 		p, err := pre.fit(src, &s)
 		if err != nil {
 			t.Fatal(err)

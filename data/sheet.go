@@ -9,7 +9,7 @@ import (
 	"image/draw"
 	"math"
 
-	"github.com/ebb-ml/ebb/data/internal/rng"
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // Image turns a picture into an image of Go's standard library: grey, RGB or with opacity. Depth is reduced to 8 bits;

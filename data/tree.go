@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ebb-ml/ebb/data/internal/mmap"
+	"github.com/ebb-ml/ebb/internal/mmap"
 )
 
 // tree is a folder or an archive: named files that can be read in any order, by several goroutines.

@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/ebb-ml/ebb/data/internal/rng"
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // view is a part of a set: the pictures with the given indices, in that order.
@@ -101,6 +101,6 @@ func Split(ctx context.Context, s Set, share float64, seed uint64) (train, held 
 
 // holdOut decides by the hash and the seed alone.
 func holdOut(h Hash, share float64, seed uint64) bool {
-	s := rng.New(seed^binary.LittleEndian.Uint64(h[:]), drawSubset, binary.LittleEndian.Uint64(h[8:]))
+	s := rng.NewSequence(seed^binary.LittleEndian.Uint64(h[:]), drawSubset, binary.LittleEndian.Uint64(h[8:]))
 	return s.Float64() < share
 }

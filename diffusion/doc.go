@@ -32,6 +32,9 @@
 // every schedule and prediction, as a GoMLX graph. The draws of an image depend on the seed, the step and the image's place in
 // the whole batch only, so a batch may be split over accumulation steps or machines without changing the result.
 //
-// All random numbers are Philox4x32-10 blocks keyed by seed, index and step ([Noise]): sample i is the same picture in
-// whatever batch it is made.
+// All random numbers drawn on the host are Philox4x32-10 blocks keyed by seed, index and step ([Noise]): sample i is the same
+// picture in whatever batch it is made. Only [Objective.DrawInGraph] draws otherwise.
+//
+// Functions on slices take a whole batch, sample after sample; they do not know the shape of one. In the shapes of graph nodes
+// B is the batch, C the channels, which come last.
 package diffusion

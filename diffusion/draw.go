@@ -1,6 +1,21 @@
 package diffusion
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ebb-ml/ebb/internal/rng"
+)
+
+// Which of an image's random streams a training draw reads. Samplers count the steps of a trajectory from 0, far below.
+const (
+	drawTime    uint32 = 0xF000_0000 + iota // time of one image
+	drawBatch                               // common offset of the times of a batch
+	drawNoise                               // eps
+	drawOffset                              // offset noise
+	drawPerturb                             // input perturbation
+	drawSelf                                // coin of self-conditioning
+	drawLabel                               // coin of label dropout
+)
 
 // Draws is the randomness of some images of one training batch, as [Objective.Draw] makes it. The slices are reused from call to call.
 type Draws struct {
@@ -13,7 +28,8 @@ type Draws struct {
 }
 
 // Batch names images of a batch: Count of them from First on, out of Total in the step's whole batch. Accumulation over four pieces
-// calls Draw with First 0, 16, 32, 48, Count 16 and Total 64, and gets what one call with Count 64 gives.
+// calls Draw with First 0, 16, 32, 48, Count 16 and Total 64, and gets what one call with Count 64 gives. Step is below 2^40, Total below
+// 2^24.
 type Batch struct {
 	Seed, Step          uint64
 	First, Count, Total int
@@ -69,7 +85,7 @@ func (o *Objective) drawTimes(d *Draws, b Batch) {
 			u, importance = warp(u, bins)
 		}
 		sigma := o.Time.Quantile(u, o.Precond.Schedule)
-		self := o.SelfCondition > 0 && trainStream(b.Seed, b.Step, index, drawSelf).uniform() < o.SelfCondition
+		self := o.SelfCondition > 0 && rng.ForStep(b.Seed, b.Step, index, drawSelf).Uniform(0) < o.SelfCondition
 		d.U[i], d.Sigma[i], d.Importance[i] = u, sigma, importance
 		o.terms(d.Terms[i*NumTerms:][:NumTerms], sigma, importance, self)
 	}
@@ -78,17 +94,17 @@ func (o *Objective) drawTimes(d *Draws, b Batch) {
 // drawNoise sets the noise of image i of the piece.
 func (o *Objective) drawNoise(d *Draws, b Batch, i int) {
 	noise := d.Noise[i*o.Size:][:o.Size]
-	trainStream(b.Seed, b.Step, b.First+i, drawNoise).normals(noise)
+	rng.ForStep(b.Seed, b.Step, b.First+i, drawNoise).Normals(noise)
 	if o.OffsetNoise > 0 {
 		offset := make([]float32, o.Channels)
-		trainStream(b.Seed, b.Step, b.First+i, drawOffset).normals(offset)
+		rng.ForStep(b.Seed, b.Step, b.First+i, drawOffset).Normals(offset)
 		for e := range noise {
 			noise[e] += float32(o.OffsetNoise) * offset[e%o.Channels]
 		}
 	}
 	if o.InputPerturbation > 0 {
 		extra := d.InputNoise[i*o.Size:][:o.Size]
-		trainStream(b.Seed, b.Step, b.First+i, drawPerturb).normals(extra)
+		rng.ForStep(b.Seed, b.Step, b.First+i, drawPerturb).Normals(extra)
 		combine(extra, 1, noise, o.InputPerturbation, extra)
 	}
 }
@@ -104,7 +120,7 @@ func DropLabels(classes []int32, null int32, probability float64, b Batch) error
 			probability, len(classes), b.Count)
 	}
 	for i := range classes {
-		if trainStream(b.Seed, b.Step, b.First+i, drawLabel).uniform() < probability {
+		if rng.ForStep(b.Seed, b.Step, b.First+i, drawLabel).Uniform(0) < probability {
 			classes[i] = null
 		}
 	}

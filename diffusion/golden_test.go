@@ -265,23 +265,6 @@ func TestPredictionAndWeightGolden(t *testing.T) {
 func TestNormalsGolden(t *testing.T) {
 	g := readGolden(t)
 	got := make([]float32, 7) // not a multiple of the block
-	stream{seed: 0x0123456789ABCDEF, index: 7<<32 + 5, draw: 3}.normals(got)
+	Noise{Seed: 0x0123456789ABCDEF, First: 7<<32 + 5, Size: 7}.Fill(got, 3)
 	nearAll(t, "normals", got, g.Normals[:7], 1e-7)
-}
-
-// TestPhilox: the known answers of the Random123 distribution (Salmon et al. 2011).
-func TestPhilox(t *testing.T) {
-	const f = 0xffffffff
-	for _, c := range []struct {
-		counter, want [4]uint32
-		key           [2]uint32
-	}{
-		{[4]uint32{}, [4]uint32{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}, [2]uint32{}},
-		{[4]uint32{f, f, f, f}, [4]uint32{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}, [2]uint32{f, f}},
-		{[4]uint32{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, [4]uint32{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}, [2]uint32{0xa4093822, 0x299f31d0}},
-	} {
-		if got := philox(c.counter, c.key); got != c.want {
-			t.Errorf("philox(%x, %x) = %x, want %x", c.counter, c.key, got, c.want)
-		}
-	}
 }

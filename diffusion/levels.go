@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/ebb-ml/ebb/internal/enum"
 )
 
 // Spacing says how a sampler's noise levels are spread between the schedule's ends.
@@ -18,33 +20,28 @@ const (
 	Linspace                   // even in time, both ends included
 )
 
-var spacingNames = []string{"karras", "linear", "exponential", "trailing", "leading", "linspace"}
+var spacingNames = enum.New[Spacing]("diffusion", "spacing", "karras", "linear", "exponential", "trailing", "leading", "linspace")
 
 // Spacings lists all spacings.
-func Spacings() []Spacing { return listEnum[Spacing](spacingNames) }
+func Spacings() []Spacing { return spacingNames.Values() }
 
 // ParseSpacing is the inverse of String.
-func ParseSpacing(name string) (Spacing, error) {
-	return parseEnum[Spacing]("spacing", spacingNames, name)
-}
+func ParseSpacing(name string) (Spacing, error) { return spacingNames.Parse(name) }
 
 // String returns the name of the spacing.
-func (s Spacing) String() string { return enumName(spacingNames, s) }
+func (s Spacing) String() string { return spacingNames.Name(s) }
 
 // MarshalText writes the name.
-func (s Spacing) MarshalText() ([]byte, error) { return marshalEnum("spacing", spacingNames, s) }
+func (s Spacing) MarshalText() ([]byte, error) { return spacingNames.Marshal(s) }
 
 // UnmarshalText reads the name.
-func (s *Spacing) UnmarshalText(text []byte) (err error) {
-	*s, err = ParseSpacing(string(text))
-	return err
-}
+func (s *Spacing) UnmarshalText(text []byte) error { return spacingNames.Unmarshal(s, text) }
 
 // Levels returns the noise levels of a sampler with n steps: n falling numbers above 0, then 0. The time spacings of a discrete
 // schedule pick whole levels as the diffusers library does (steps_offset 0). The spacings in sigma begin at 1000 where the schedule goes
 // further (flow, trigonometric, zero terminal SNR), lest most steps be spent where there is nothing but noise.
 func (s *Schedule) Levels(spacing Spacing, n int) ([]float64, error) {
-	if err := checkEnum("spacing", spacingNames, spacing); err != nil {
+	if err := spacingNames.Check(spacing); err != nil {
 		return nil, err
 	}
 	if n < 1 || n > 1_000_000 {

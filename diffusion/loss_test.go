@@ -12,6 +12,8 @@ import (
 	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // stockBackend is GoMLX's own; with parallelism it hangs on larger graphs.
@@ -116,7 +118,7 @@ func slope(t *testing.T, o *Objective, mixed bool, shrink float64) (mean, stderr
 		data, denoise := 0.8*float64(x0[i]), denoiseGaussian
 		if mixed {
 			data, denoise = 1+0.3*float64(x0[i]), denoiseMixture
-			if (stream{seed: 98, index: uint64(i)}).uniform() < 0.3 {
+			if (rng.Stream{Seed: 98, Index: uint64(i)}).Uniform(0) < 0.3 {
 				data -= 2
 			}
 		}

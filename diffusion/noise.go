@@ -1,6 +1,6 @@
 package diffusion
 
-import "math"
+import "github.com/ebb-ml/ebb/internal/rng"
 
 // NoiseFunc fills dst with independent N(0, 1) numbers. step 0 is the start of a trajectory, step k the noise of its k-th transition.
 type NoiseFunc func(dst []float32, step int)
@@ -21,27 +21,9 @@ func (n Noise) Fill(dst []float32, step int) {
 	}
 	for i := uint64(0); len(dst) > 0; i++ {
 		m := min(size, len(dst))
-		stream{seed: n.Seed, index: n.First + i, draw: uint32(step)}.normals(dst[:m])
+		rng.Stream{Seed: n.Seed, Index: n.First + i, Draw: uint32(step)}.Normals(dst[:m])
 		dst = dst[m:]
 	}
-}
-
-// normals fills dst with N(0, 1) numbers by Box & Muller 1958: four words make four numbers. u is a multiple of 2^-32 plus 2^-33, so
-// the logarithm is finite and |z| at most 6.8.
-func (s stream) normals(dst []float32) {
-	for block := uint32(0); len(dst) > 0; block++ {
-		w := s.words(block)
-		var z [4]float32
-		z[0], z[1] = boxMuller(w[0], w[1])
-		z[2], z[3] = boxMuller(w[2], w[3])
-		dst = dst[copy(dst, z[:]):]
-	}
-}
-
-func boxMuller(a, b uint32) (float32, float32) {
-	r := math.Sqrt(-2 * math.Log((float64(a)+0.5)/(1<<32)))
-	sin, cos := math.Sincos(2 * math.Pi * (float64(b) + 0.5) / (1 << 32))
-	return float32(r * cos), float32(r * sin)
 }
 
 // Start fills x with pure noise for a trajectory that begins at level sigma: N(0, Prior(sigma)²).

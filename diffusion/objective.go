@@ -3,6 +3,8 @@ package diffusion
 import (
 	"fmt"
 	"math"
+
+	"github.com/ebb-ml/ebb/internal/enum"
 )
 
 // LossKind names how a difference r between the network's output and its target counts, before the weight.
@@ -15,27 +17,22 @@ const (
 	PseudoHuber                 // Delta²·(√(1 + (r/Delta)²) - 1)
 )
 
-var lossNames = []string{"mse", "l1", "huber", "pseudo-huber"}
+var lossNames = enum.New[LossKind]("diffusion", "loss", "mse", "l1", "huber", "pseudo-huber")
 
 // LossKinds lists all losses.
-func LossKinds() []LossKind { return listEnum[LossKind](lossNames) }
+func LossKinds() []LossKind { return lossNames.Values() }
 
 // ParseLossKind is the inverse of String.
-func ParseLossKind(name string) (LossKind, error) {
-	return parseEnum[LossKind]("loss", lossNames, name)
-}
+func ParseLossKind(name string) (LossKind, error) { return lossNames.Parse(name) }
 
 // String returns the name of the loss.
-func (k LossKind) String() string { return enumName(lossNames, k) }
+func (k LossKind) String() string { return lossNames.Name(k) }
 
 // MarshalText writes the name.
-func (k LossKind) MarshalText() ([]byte, error) { return marshalEnum("loss", lossNames, k) }
+func (k LossKind) MarshalText() ([]byte, error) { return lossNames.Marshal(k) }
 
 // UnmarshalText reads the name.
-func (k *LossKind) UnmarshalText(text []byte) (err error) {
-	*k, err = ParseLossKind(string(text))
-	return err
-}
+func (k *LossKind) UnmarshalText(text []byte) error { return lossNames.Unmarshal(k, text) }
 
 // Objective is what a network is trained for. The zero value of everything but Precond, Size and Channels is DDPM's: uniform t, plain MSE.
 type Objective struct {
@@ -65,7 +62,7 @@ func (o *Objective) Check() error {
 	if err := o.Time.check(); err != nil {
 		return err
 	}
-	if err := checkEnum("loss", lossNames, o.LossKind); err != nil {
+	if err := lossNames.Check(o.LossKind); err != nil {
 		return err
 	}
 	if o.Resampler != nil {

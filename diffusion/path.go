@@ -1,6 +1,10 @@
 package diffusion
 
-import "math"
+import (
+	"math"
+
+	"github.com/ebb-ml/ebb/internal/enum"
+)
 
 // Path is the scale at which a network sees the mixture of data and noise: x_t = alpha·x0 + s·eps with s/alpha = sigma.
 type Path int
@@ -11,10 +15,10 @@ const (
 	Flow             // linear interpolation: alpha + s = 1 (flow matching, rectified flow)
 )
 
-var pathNames = []string{"ve", "vp", "flow"}
+var pathNames = enum.New[Path]("diffusion", "path", "ve", "vp", "flow")
 
 // String returns the name of the path.
-func (p Path) String() string { return enumName(pathNames, p) }
+func (p Path) String() string { return pathNames.Name(p) }
 
 // AlphaSigma returns the factors of data and noise at noise level sigma, x_t = alpha·x0 + s·eps. Source: Kingma et al. 2021
 // (arXiv 2107.00630) section 3.1 for VP, Lipman et al. 2023 (arXiv 2210.02747) equation 20 with sigma_min = 0 for Flow.

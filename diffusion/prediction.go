@@ -3,6 +3,8 @@ package diffusion
 import (
 	"fmt"
 	"math"
+
+	"github.com/ebb-ml/ebb/internal/enum"
 )
 
 // Prediction says which quantity the network returns. With x_t = alpha·x0 + s·eps each is a combination of data and noise.
@@ -16,29 +18,22 @@ const (
 	PredictEDM                    // F of Karras et al. 2022 (arXiv 2206.00364), equation 7: unit variance at every level
 )
 
-var predictionNames = []string{"eps", "x0", "v", "flow", "edm"}
+var predictionNames = enum.New[Prediction]("diffusion", "prediction", "eps", "x0", "v", "flow", "edm")
 
 // Predictions lists all predictions.
-func Predictions() []Prediction { return listEnum[Prediction](predictionNames) }
+func Predictions() []Prediction { return predictionNames.Values() }
 
 // ParsePrediction is the inverse of String.
-func ParsePrediction(name string) (Prediction, error) {
-	return parseEnum[Prediction]("prediction", predictionNames, name)
-}
+func ParsePrediction(name string) (Prediction, error) { return predictionNames.Parse(name) }
 
 // String returns the name of the prediction.
-func (p Prediction) String() string { return enumName(predictionNames, p) }
+func (p Prediction) String() string { return predictionNames.Name(p) }
 
 // MarshalText writes the name.
-func (p Prediction) MarshalText() ([]byte, error) {
-	return marshalEnum("prediction", predictionNames, p)
-}
+func (p Prediction) MarshalText() ([]byte, error) { return predictionNames.Marshal(p) }
 
 // UnmarshalText reads the name.
-func (p *Prediction) UnmarshalText(text []byte) (err error) {
-	*p, err = ParsePrediction(string(text))
-	return err
-}
+func (p *Prediction) UnmarshalText(text []byte) error { return predictionNames.Unmarshal(p, text) }
 
 // Precond turns a raw network F into a denoiser: D(x, sigma) = CSkip·x + COut·F(CIn·x, CNoise). It is fixed by the schedule the network
 // was trained with (path and time input), by what it predicts, and for PredictEDM by the standard deviation of the data.
@@ -56,7 +51,7 @@ func (p Precond) Check() error {
 	if p.Schedule == nil {
 		return fmt.Errorf("diffusion: preconditioning without a schedule: set Precond.Schedule")
 	}
-	if err := checkEnum("prediction", predictionNames, p.Prediction); err != nil {
+	if err := predictionNames.Check(p.Prediction); err != nil {
 		return err
 	}
 	if p.Prediction == PredictEDM && !(p.SigmaData > 0) {

@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -78,7 +79,8 @@ func TestRefusals(t *testing.T) {
 
 // FuzzParse: no text breaks a parser, and what is accepted is written back unchanged.
 func FuzzParse(f *testing.F) {
-	for _, names := range [][]string{familyNames, predictionNames, weightNames, lossNames, spacingNames, timeDistNames, methodNames(), {"", "Linear", "eps "}} {
+	for _, names := range [][]string{namesOf(Families()), namesOf(Predictions()), namesOf(WeightKinds()), namesOf(LossKinds()), namesOf(Spacings()),
+		namesOf(TimeDists()), namesOf(Methods()), {"", "Linear", "eps "}} {
 		for _, name := range names {
 			f.Add(name)
 		}
@@ -92,6 +94,13 @@ func FuzzParse(f *testing.F) {
 		roundTrip[TimeDist](t, text)
 		roundTrip[Method](t, text)
 	})
+}
+
+func namesOf[T fmt.Stringer](values []T) (names []string) {
+	for _, v := range values {
+		names = append(names, v.String())
+	}
+	return names
 }
 
 func roundTrip[T any, P interface {

@@ -3,6 +3,8 @@ package diffusion
 import (
 	"fmt"
 	"math"
+
+	"github.com/ebb-ml/ebb/internal/enum"
 )
 
 // Method names a sampling algorithm.
@@ -50,34 +52,29 @@ func methods() []method {
 	}
 }
 
-func methodNames() []string {
+func methodNames() enum.Names[Method] {
 	rows := methods()
 	names := make([]string, len(rows))
 	for i, row := range rows {
 		names[i] = row.name
 	}
-	return names
+	return enum.New[Method]("diffusion", "sampler", names...)
 }
 
 // Methods lists all samplers.
-func Methods() []Method { return listEnum[Method](methodNames()) }
+func Methods() []Method { return methodNames().Values() }
 
 // ParseMethod is the inverse of String.
-func ParseMethod(name string) (Method, error) {
-	return parseEnum[Method]("sampler", methodNames(), name)
-}
+func ParseMethod(name string) (Method, error) { return methodNames().Parse(name) }
 
 // String returns the name of the sampler, as on a command line.
-func (m Method) String() string { return enumName(methodNames(), m) }
+func (m Method) String() string { return methodNames().Name(m) }
 
 // MarshalText writes the name.
-func (m Method) MarshalText() ([]byte, error) { return marshalEnum("sampler", methodNames(), m) }
+func (m Method) MarshalText() ([]byte, error) { return methodNames().Marshal(m) }
 
 // UnmarshalText reads the name.
-func (m *Method) UnmarshalText(text []byte) (err error) {
-	*m, err = ParseMethod(string(text))
-	return err
-}
+func (m *Method) UnmarshalText(text []byte) error { return methodNames().Unmarshal(m, text) }
 
 // Sampler is a method with its settings. Start from [NewSampler], which fills in the method's defaults.
 type Sampler struct {
@@ -117,7 +114,7 @@ func (s Sampler) Evaluations(n int) int {
 
 // Check says whether the settings make sense for the method.
 func (s Sampler) Check() error {
-	if err := checkEnum("sampler", methodNames(), s.Method); err != nil {
+	if err := methodNames().Check(s.Method); err != nil {
 		return err
 	}
 	row := methods()[s.Method]

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"sort"
+
+	"github.com/ebb-ml/ebb/internal/enum"
 )
 
 // MaxSigma stands for infinite noise. At zero terminal SNR and at t = 1 of the flow path nothing of the data is left and sigma is
@@ -29,27 +31,22 @@ const (
 	Trigonometric                  // x_t = cos(πt/2)·x0 + sin(πt/2)·eps (Lu & Song 2024, arXiv 2410.11081)
 )
 
-var familyNames = []string{"linear", "scaled-linear", "cosine", "sigmoid", "laplace", "laplace-diffusers", "edm", "flow", "trigonometric"}
+var familyNames = enum.New[Family]("diffusion", "schedule", "linear", "scaled-linear", "cosine", "sigmoid", "laplace", "laplace-diffusers", "edm", "flow", "trigonometric")
 
 // Families lists all schedules.
-func Families() []Family { return listEnum[Family](familyNames) }
+func Families() []Family { return familyNames.Values() }
 
 // ParseFamily is the inverse of String.
-func ParseFamily(name string) (Family, error) {
-	return parseEnum[Family]("schedule", familyNames, name)
-}
+func ParseFamily(name string) (Family, error) { return familyNames.Parse(name) }
 
 // String returns the name of the schedule.
-func (f Family) String() string { return enumName(familyNames, f) }
+func (f Family) String() string { return familyNames.Name(f) }
 
 // MarshalText writes the name.
-func (f Family) MarshalText() ([]byte, error) { return marshalEnum("schedule", familyNames, f) }
+func (f Family) MarshalText() ([]byte, error) { return familyNames.Marshal(f) }
 
 // UnmarshalText reads the name.
-func (f *Family) UnmarshalText(text []byte) (err error) {
-	*f, err = ParseFamily(string(text))
-	return err
-}
+func (f *Family) UnmarshalText(text []byte) error { return familyNames.Unmarshal(f, text) }
 
 // discrete says whether the family is a table of N levels.
 func (f Family) discrete() bool { return f < EDM }

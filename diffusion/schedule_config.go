@@ -5,26 +5,26 @@ import (
 	"math"
 )
 
-// ScheduleConfig says which noise schedule to build. Zero values mean the default of the family.
+// ScheduleConfig says which noise schedule to build. Zero values mean the default of the family, which stands in brackets.
+//
+// Shift moves a schedule to another resolution: a picture d times as wide averages noise over d² pixels, so the same destruction needs d
+// times the sigma. It is logSNR + 2·ln(64/d) of Hoogeboom et al. 2023 (arXiv 2301.11093, equation 3) with Shift = d/64, and
+// t' = Shift·t/(1+(Shift-1)·t) of Esser et al. 2024 (arXiv 2403.03206, equation 23) on the flow path.
 type ScheduleConfig struct {
 	Family          Family  // which curve
 	Steps           int     // number of levels of a discrete family (1000); continuous families have none
 	BetaStart       float64 // first beta of linear, scaled-linear and sigmoid (1e-4; scaled-linear 0.00085)
 	BetaEnd         float64 // last beta (0.02; scaled-linear 0.012)
 	ZeroTerminalSNR bool    // discrete: rescale so that the last level holds no signal (Lin et al. 2023)
-	Shift           float64 // resolution shift: sigma is multiplied by it (1); see below
+	Shift           float64 // resolution shift: sigma is multiplied by it (1)
 	SigmaMin        float64 // continuous: lowest level (EDM 0.002, else 0.001)
 	SigmaMax        float64 // continuous: highest level (EDM 80, else MaxSigma)
 	Rho             float64 // EDM: warp of the levels (7)
-
-	// Shift moves the schedule to another resolution: a picture d times as wide averages noise over d² pixels, so the same destruction
-	// needs d times the sigma. It is logSNR + 2·ln(64/d) of Hoogeboom et al. 2023 (arXiv 2301.11093, equation 3) with
-	// Shift = d/64, and t' = Shift·t/(1+(Shift-1)·t) of Esser et al. 2024 (arXiv 2403.03206, equation 23) on the flow path.
 }
 
 // Build checks the configuration, fills in its defaults and makes the schedule.
 func (c ScheduleConfig) Build() (*Schedule, error) {
-	if err := checkEnum("schedule", familyNames, c.Family); err != nil {
+	if err := familyNames.Check(c.Family); err != nil {
 		return nil, err
 	}
 	c = c.withDefaults()

@@ -3,6 +3,9 @@ package diffusion
 import (
 	"fmt"
 	"math"
+
+	"github.com/ebb-ml/ebb/internal/enum"
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // TimeDist names the distribution that training draws noise levels from.
@@ -14,29 +17,22 @@ const (
 	TimeLogitNormal                 // logit t ~ N(Mean, Std²): Esser et al. 2024 (arXiv 2403.03206), equation 19 (0, 1)
 )
 
-var timeDistNames = []string{"uniform", "log-normal", "logit-normal"}
+var timeDistNames = enum.New[TimeDist]("diffusion", "time distribution", "uniform", "log-normal", "logit-normal")
 
 // TimeDists lists all distributions.
-func TimeDists() []TimeDist { return listEnum[TimeDist](timeDistNames) }
+func TimeDists() []TimeDist { return timeDistNames.Values() }
 
 // ParseTimeDist is the inverse of String.
-func ParseTimeDist(name string) (TimeDist, error) {
-	return parseEnum[TimeDist]("time distribution", timeDistNames, name)
-}
+func ParseTimeDist(name string) (TimeDist, error) { return timeDistNames.Parse(name) }
 
 // String returns the name of the distribution.
-func (d TimeDist) String() string { return enumName(timeDistNames, d) }
+func (d TimeDist) String() string { return timeDistNames.Name(d) }
 
 // MarshalText writes the name.
-func (d TimeDist) MarshalText() ([]byte, error) {
-	return marshalEnum("time distribution", timeDistNames, d)
-}
+func (d TimeDist) MarshalText() ([]byte, error) { return timeDistNames.Marshal(d) }
 
 // UnmarshalText reads the name.
-func (d *TimeDist) UnmarshalText(text []byte) (err error) {
-	*d, err = ParseTimeDist(string(text))
-	return err
-}
+func (d *TimeDist) UnmarshalText(text []byte) error { return timeDistNames.Unmarshal(d, text) }
 
 // TimeSampling says how training draws noise levels. Everything goes through the quantile u in (0,1) of the distribution, so that even
 // spreading over a batch and loss-aware draws work with any of them.
@@ -47,7 +43,7 @@ type TimeSampling struct {
 }
 
 func (t TimeSampling) check() error {
-	if err := checkEnum("time distribution", timeDistNames, t.Dist); err != nil {
+	if err := timeDistNames.Check(t.Dist); err != nil {
 		return err
 	}
 	switch {
@@ -74,16 +70,7 @@ func (t TimeSampling) Quantile(u float64, s *Schedule) float64 {
 // quantile returns u of image index (of batch images in all) at a step.
 func (t TimeSampling) quantile(seed, step uint64, index, batch int) float64 {
 	if !t.LowDiscrepancy {
-		return trainStream(seed, step, index, drawTime).uniform()
+		return rng.ForStep(seed, step, index, drawTime).Uniform(0)
 	}
-	u := trainStream(seed, step, 0, drawBatch).uniform() + float64(index)/float64(batch)
-	if u >= 1 {
-		u--
-	}
-	return clamp(u, 0x1p-53, 1-0x1p-53)
-}
-
-// trainStream keys a training draw. A batch never has 2^24 images nor a run 2^40 steps, so (step, index) fits one number.
-func trainStream(seed, step uint64, index int, draw uint32) stream {
-	return stream{seed: seed, index: step<<24 | uint64(index), draw: draw}
+	return rng.Spread(rng.ForStep(seed, step, 0, drawBatch).Uniform(0), index, batch)
 }

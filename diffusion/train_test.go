@@ -6,6 +6,8 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // mlp is a small network of one number: layers 4-48-48-1 over x and three features of the time input. Weights are graph inputs.
@@ -104,7 +106,7 @@ func drawMixture(x0 []float32, step uint64) {
 	Noise{Seed: 1000, First: step, Size: len(x0)}.Fill(x0, 0)
 	for i := range x0 {
 		x0[i] = 1 + 0.3*x0[i]
-		if (stream{seed: 2000 + step, index: uint64(i)}).uniform() < 0.3 {
+		if (rng.Stream{Seed: 2000 + step, Index: uint64(i)}).Uniform(0) < 0.3 {
 			x0[i] -= 2
 		}
 	}

@@ -3,6 +3,8 @@ package diffusion
 import (
 	"fmt"
 	"math"
+
+	"github.com/ebb-ml/ebb/internal/enum"
 )
 
 // WeightKind names how the squared error of the clean estimate counts at each noise level, with SNR = 1/sigma².
@@ -17,27 +19,22 @@ const (
 	WeightSigmoid                      // SNR·logistic(Bias - ln SNR): Kingma & Gao 2023 (arXiv 2303.00848), section 4
 )
 
-var weightNames = []string{"uniform", "snr", "min-snr", "soft-min-snr", "edm", "sigmoid"}
+var weightNames = enum.New[WeightKind]("diffusion", "loss weight", "uniform", "snr", "min-snr", "soft-min-snr", "edm", "sigmoid")
 
 // WeightKinds lists all weights.
-func WeightKinds() []WeightKind { return listEnum[WeightKind](weightNames) }
+func WeightKinds() []WeightKind { return weightNames.Values() }
 
 // ParseWeightKind is the inverse of String.
-func ParseWeightKind(name string) (WeightKind, error) {
-	return parseEnum[WeightKind]("loss weight", weightNames, name)
-}
+func ParseWeightKind(name string) (WeightKind, error) { return weightNames.Parse(name) }
 
 // String returns the name of the weight.
-func (k WeightKind) String() string { return enumName(weightNames, k) }
+func (k WeightKind) String() string { return weightNames.Name(k) }
 
 // MarshalText writes the name.
-func (k WeightKind) MarshalText() ([]byte, error) { return marshalEnum("loss weight", weightNames, k) }
+func (k WeightKind) MarshalText() ([]byte, error) { return weightNames.Marshal(k) }
 
 // UnmarshalText reads the name.
-func (k *WeightKind) UnmarshalText(text []byte) (err error) {
-	*k, err = ParseWeightKind(string(text))
-	return err
-}
+func (k *WeightKind) UnmarshalText(text []byte) error { return weightNames.Unmarshal(k, text) }
 
 // Weight is a loss weight with its parameters.
 type Weight struct {
@@ -47,7 +44,7 @@ type Weight struct {
 }
 
 func (w Weight) check(sigmaData float64) error {
-	if err := checkEnum("loss weight", weightNames, w.Kind); err != nil {
+	if err := weightNames.Check(w.Kind); err != nil {
 		return err
 	}
 	usesGamma := w.Kind == WeightMinSNR || w.Kind == WeightSoftMinSNR

@@ -53,7 +53,7 @@ type Evaluated struct {
 
 // Level is the held-out loss at one noise level.
 type Level struct {
-	T    Number `json:"t"` // the level, in the unit of the schedule
+	T    Number `json:"t"` // the level as the network is told it: the step of a discrete schedule, ln(sigma)/4 of EDM, 1000·t of flow
 	Loss Number `json:"loss"`
 }
 

@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/ebb-ml/ebb/text/internal/inorder"
+	"github.com/ebb-ml/ebb/internal/inorder"
 )
 
 // BPEConfig says how a tokenizer is trained.

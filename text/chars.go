@@ -56,8 +56,8 @@ func (c *Chars) id(r rune) int32 {
 	return None
 }
 
-// LearnChars returns the tokenizer of the characters of docs, in the order of Unicode. Of more than limit the most frequent ones are
-// taken, and U+FFFD for the rest.
+// LearnChars returns the tokenizer of the characters of docs, in the order of Unicode. Of more than limit (0: no limit) the most frequent
+// ones are taken, and U+FFFD for the rest.
 func LearnChars(docs Documents, limit int, withSpecial bool) (*Chars, error) {
 	counts := map[rune]int64{}
 	var ascii [utf8.RuneSelf]int64

@@ -46,6 +46,7 @@ func (i *Issues) add(j Issues) {
 	i.UTF16 += j.UTF16
 }
 
+// String lists what there was, "none" of nothing.
 func (i Issues) String() string {
 	var parts []string
 	for _, c := range []struct {

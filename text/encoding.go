@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/ebb-ml/ebb/internal/enum"
 )
 
 // Encoding says what happens to bytes that are not valid UTF-8. Files that begin with a UTF-16 byte order mark are converted whatever it is.
@@ -15,19 +17,16 @@ const (
 	Strict                      // an error that names the place
 )
 
-var encodingNames = []string{"replace", "windows-1252", "strict"}
+var encodingNames = enum.New[Encoding]("text", "encoding", "replace", "windows-1252", "strict")
 
 // String returns the name of the policy.
-func (e Encoding) String() string { return enumName(encodingNames, e) }
+func (e Encoding) String() string { return encodingNames.Name(e) }
 
 // MarshalText writes the name.
-func (e Encoding) MarshalText() ([]byte, error) { return marshalEnum("encoding", encodingNames, e) }
+func (e Encoding) MarshalText() ([]byte, error) { return encodingNames.Marshal(e) }
 
 // UnmarshalText reads the name.
-func (e *Encoding) UnmarshalText(text []byte) (err error) {
-	*e, err = parseEnum[Encoding]("encoding", encodingNames, string(text))
-	return err
-}
+func (e *Encoding) UnmarshalText(text []byte) error { return encodingNames.Unmarshal(e, text) }
 
 const longLine = 1 << 20
 

@@ -4,15 +4,17 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // Equations is a corpus that is made of nothing and whose truth can be checked: sums such as "17+25=42;". Document i is a pure function of
 // the seed and i.
 type Equations struct {
-	Documents int    `toml:"documents" json:"documents"`
-	Each      int    `toml:"each" json:"each"`   // equations in a document
-	Max       int    `toml:"max" json:"max"`     // the operands are 0 to Max
-	Fixed     bool   `toml:"fixed" json:"fixed"` // all numbers have as many digits as 2·Max, with zeros in front: "017+025=042;"
+	Documents int    `toml:"documents" json:"documents"` // how many there are
+	Each      int    `toml:"each" json:"each"`           // equations in a document
+	Max       int    `toml:"max" json:"max"`             // the operands are 0 to Max
+	Fixed     bool   `toml:"fixed" json:"fixed"`         // all numbers have as many digits as 2·Max, with zeros in front: "017+025=042;"
 	Seed      uint64 `toml:"-" json:"-"`
 }
 
@@ -53,7 +55,7 @@ func (e Equations) All() Documents {
 
 // append writes equation n.
 func (e Equations) append(dst []byte, n uint64) []byte {
-	r := mix(mix(e.Seed) + n)
+	r := rng.SplitMix64(rng.SplitMix64(e.Seed) + n)
 	size := uint64(e.Max) + 1
 	a, b := r>>32*size>>32, r&0xFFFFFFFF*size>>32
 	dst = e.number(dst, a)

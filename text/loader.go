@@ -3,6 +3,9 @@ package text
 import (
 	"fmt"
 	"sort"
+
+	"github.com/ebb-ml/ebb/internal/enum"
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // Packing says how rows are cut from documents.
@@ -16,26 +19,23 @@ const (
 	Separate
 )
 
-var packingNames = []string{"packed", "separate"}
+var packingNames = enum.New[Packing]("text", "packing", "packed", "separate")
 
 // String returns the name of the packing.
-func (p Packing) String() string { return enumName(packingNames, p) }
+func (p Packing) String() string { return packingNames.Name(p) }
 
 // MarshalText writes the name.
-func (p Packing) MarshalText() ([]byte, error) { return marshalEnum("packing", packingNames, p) }
+func (p Packing) MarshalText() ([]byte, error) { return packingNames.Marshal(p) }
 
 // UnmarshalText reads the name.
-func (p *Packing) UnmarshalText(text []byte) (err error) {
-	*p, err = parseEnum[Packing]("packing", packingNames, string(text))
-	return err
-}
+func (p *Packing) UnmarshalText(text []byte) error { return packingNames.Unmarshal(p, text) }
 
 // LoaderConfig says what a Loader yields.
 type LoaderConfig struct {
-	Batch   int     `toml:"batch" json:"batch"`   // rows in a batch
-	Length  int     `toml:"length" json:"length"` // tokens in a row
-	Packing Packing `toml:"packing" json:"packing"`
-	Seed    uint64  `toml:"-" json:"-"`
+	Batch   int     `toml:"batch" json:"batch"`     // rows in a batch
+	Length  int     `toml:"length" json:"length"`   // tokens in a row
+	Packing Packing `toml:"packing" json:"packing"` // how rows are cut from documents
+	Seed    uint64  `toml:"-" json:"-"`             // of the order of windows
 }
 
 // Batch is what a network is fed with. The caller owns it.
@@ -43,7 +43,7 @@ type Batch struct {
 	Tokens []int32 // batch x length
 	Free   []bool  // batch x length: false for padding, which is neither masked nor counted; nil where there is none
 	Class  []int32 // batch; -1 without a label, and for packed rows
-	Index  []int64 // batch; which window of its epoch each row is, or of all windows
+	Index  []int64 // batch; which window each row is: of its epoch, in what Even returns of the whole part
 }
 
 // Loader yields windows of a part. It has no state: its methods may be called from several goroutines.
@@ -109,7 +109,7 @@ func (l *Loader) Batch(step int64) (*Batch, error) {
 	for i := range l.c.Batch {
 		n := step*int64(l.c.Batch) + int64(i)
 		epoch := n / l.per
-		window := newPerm(l.per, l.c.Seed, uint64(epoch)).at(n % l.per)
+		window := int64(rng.NewSplitMixPerm(int(l.per), l.c.Seed, uint64(epoch)).At(int(n % l.per)))
 		if err := l.fill(b, i, window, epoch); err != nil {
 			return nil, err
 		}
@@ -164,7 +164,7 @@ func (l *Loader) fill(b *Batch, i int, window, epoch int64) error {
 	if l.c.Packing == Separate {
 		return l.copySeparate(b, i, window)
 	}
-	phase := int64(mix(mix(l.c.Seed^0x706861736573)+uint64(epoch)) % uint64(l.phases))
+	phase := int64(rng.SplitMix64(rng.SplitMix64(l.c.Seed^0x706861736573)+uint64(epoch)) % uint64(l.phases))
 	if err := l.copy(b, i, phase+window*int64(l.c.Length)); err != nil {
 		return err
 	}
@@ -189,40 +189,4 @@ func (l *Loader) copySeparate(b *Batch, i int, window int64) error {
 		row[j], free[j] = l.pad, j < n
 	}
 	return l.part.tokens.read(row[:n], from)
-}
-
-// perm is a pseudo-random permutation of 0 … n-1 that needs no table: a Feistel network over the next even power of two, walked along its
-// cycles until it lands inside (Black and Rogaway 2002, "Ciphers with arbitrary finite domains").
-type perm struct {
-	n    uint64
-	half uint
-	keys [8]uint64
-}
-
-func newPerm(n int64, seed, epoch uint64) perm {
-	p := perm{n: uint64(n), half: 1}
-	for 1<<(2*p.half) < p.n {
-		p.half++
-	}
-	for i := range p.keys {
-		p.keys[i] = mix(mix(mix(seed)+epoch) + uint64(i))
-	}
-	return p
-}
-
-func (p perm) at(i int64) int64 {
-	x := p.encrypt(uint64(i))
-	for x >= p.n {
-		x = p.encrypt(x)
-	}
-	return int64(x)
-}
-
-func (p perm) encrypt(x uint64) uint64 {
-	mask := uint64(1)<<p.half - 1
-	l, r := x>>p.half, x&mask
-	for _, k := range p.keys {
-		l, r = r, l^(mix(r^k)&mask)
-	}
-	return l<<p.half | r
 }

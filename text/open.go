@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-// Options say how a source is understood. The zero value reads the field or column "text", in English-like UTF-8, on all cores.
+// Options say how a source is understood. The zero value reads the field or column "text", as UTF-8
+// in which each invalid byte becomes U+FFFD, on all cores. Comments end with what an empty field stands for.
 type Options struct {
 	Field    string   `toml:"field" json:"field"`       // of JSON objects and CSV rows that holds the text; dots go into objects; "text"
 	Label    string   `toml:"label" json:"label"`       // field or column that holds the class; none
@@ -38,7 +39,7 @@ type file struct {
 	format format
 }
 
-// Open looks at path: a file, a folder tree or a .zip of files, each .txt, .md, .jsonl, .ndjson, .json, .csv, .tsv or a MediaWiki .xml
+// Open looks at what is called name: a file, a folder tree or a .zip of files, each .txt, .md, .jsonl, .ndjson, .json, .csv, .tsv or a MediaWiki .xml
 // dump, and any of them also .gz, .zst or .bz2. Other files of a folder are left out and listed by Notes. Where all files lie in two or more
 // folders side by side, the folders are their classes. Nothing is read yet but names. Close it after use.
 func Open(name string, o Options) (*Corpus, error) {

@@ -18,7 +18,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"github.com/ebb-ml/ebb/text/internal/inorder"
+	"github.com/ebb-ml/ebb/internal/inorder"
 )
 
 // Tokenize makes tokens of documents in memory, on all cores.

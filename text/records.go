@@ -14,7 +14,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ebb-ml/ebb/text/internal/inorder"
+	"github.com/ebb-ml/ebb/internal/inorder"
 	"github.com/ebb-ml/ebb/text/internal/wiki"
 )
 

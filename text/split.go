@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"sort"
+
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // Part is some of the documents of a corpus, or the beginning or end of each.
@@ -49,7 +51,7 @@ func (t *Tokens) Split(share float64, seed uint64) (train, held *Part, err error
 			cut := to - int64(math.Floor(float64(to-from)*share+1e-9))
 			train.add(from, cut, t.class(i))
 			held.add(cut, to, t.class(i))
-		case mix(t.hash(i)^mix(seed))>>1 < limit:
+		case rng.SplitMix64(t.hash(i)^rng.SplitMix64(seed))>>1 < limit:
 			held.add(from, to, t.class(i))
 		default:
 			train.add(from, to, t.class(i))
@@ -114,12 +116,4 @@ func (p *Part) Read(dst []int32, at int64) error {
 // spanAt is the span that holds place at.
 func (p *Part) spanAt(at int64) int {
 	return sort.Search(len(p.spans), func(i int) bool { return p.before[i+1] > at })
-}
-
-// mix is the finaliser of SplitMix64 (Steele, Lea and Flood 2014, figure 16).
-func mix(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
 }

@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"os"
-	"runtime/debug"
 	"slices"
 	"sync/atomic"
+
+	"github.com/ebb-ml/ebb/internal/mmap"
 )
 
 // A token file is one file, all numbers little-endian:
@@ -39,7 +39,7 @@ type Meta struct {
 	Vocab       int      `json:"vocab"`
 	Fingerprint string   `json:"tokenizer"` // of the tokenizer that made the ids
 	EOS         int32    `json:"eos"`       // None if documents follow each other without a mark
-	Pad         int32    `json:"pad"`
+	Pad         int32    `json:"pad"`       // None if the tokenizer has none
 	Documents   int      `json:"documents"`
 	Tokens      int64    `json:"tokens"`
 	Bytes       int64    `json:"bytes"` // of clean UTF-8 text
@@ -56,7 +56,7 @@ type Tokens struct {
 	docs    []byte // records
 	sums    []byte
 	checked []atomic.Bool // chunks whose sum was compared; nil in memory
-	unmap   func() error
+	file    *mmap.File    // nil in memory
 	path    string
 }
 
@@ -69,37 +69,24 @@ func tokenWidth(vocab int) int {
 
 // OpenTokens maps a file that Prepare wrote. Close it after use; nothing of it may be used then.
 func OpenTokens(path string) (*Tokens, error) {
-	f, err := os.Open(path)
+	f, err := mmap.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("text: %w", err)
+		return nil, fmt.Errorf("text: no token file: %w; prepare the text first", err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("text: %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() < tokensHeader {
-		return nil, fmt.Errorf("text: %s is no token file: prepare the text first", path)
-	}
-	data, unmap, err := mapFile(f, int(info.Size()))
-	if err != nil {
-		return nil, fmt.Errorf("text: %w", err)
-	}
-	t := &Tokens{path: path, unmap: unmap}
-	if err := guard(func() error { return t.parse(data) }); err != nil {
-		return nil, errors.Join(fmt.Errorf("text: %s: %w; prepare it again", path, err), unmap())
+	t := &Tokens{path: path, file: f}
+	if err := mmap.Guard(func() error { return t.parse(f.Bytes()) }); err != nil {
+		return nil, errors.Join(fmt.Errorf("text: %s: %w; prepare it again", path, err), f.Close())
 	}
 	return t, nil
 }
 
-// Close removes the mapping.
+// Close removes the mapping of a token file; nothing happens to tokens in memory, nor when it was closed before.
 func (t *Tokens) Close() error {
-	if t.unmap == nil {
+	if t.file == nil {
 		return nil
 	}
-	unmap := t.unmap
-	t.unmap, t.data, t.docs, t.sums = nil, nil, nil, nil
-	return unmap()
+	t.data, t.docs, t.sums = nil, nil, nil
+	return t.file.Close()
 }
 
 // Meta describes the corpus.
@@ -173,7 +160,7 @@ func (t *Tokens) read(dst []int32, at int64) error {
 	if t.data == nil && t.meta.Tokens > 0 {
 		return errors.New("text: the token file is closed")
 	}
-	return guard(func() error {
+	return mmap.Guard(func() error {
 		lo, hi := at*int64(t.width), (at+int64(len(dst)))*int64(t.width)
 		if err := t.verify(lo, hi); err != nil {
 			return err
@@ -230,22 +217,6 @@ func (t *Tokens) CheckTokenizer(tok Tokenizer) error {
 		return fmt.Errorf("text: the tokens of %s were made by tokenizer %s, this one is %s: prepare the text with the model's tokenizer", t.path, t.meta.Fingerprint, f)
 	}
 	return nil
-}
-
-// guard turns a fault while reading mapped memory (the file was cut short, the disk failed) into an error.
-func guard(fn func() error) (err error) {
-	old := debug.SetPanicOnFault(true)
-	defer func() {
-		debug.SetPanicOnFault(old)
-		if r := recover(); r != nil {
-			fault, ok := r.(interface{ Addr() uintptr })
-			if !ok {
-				panic(r)
-			}
-			err = fmt.Errorf("text: reading mapped memory at %#x failed: the file was cut short or the disk has an error", fault.Addr())
-		}
-	}()
-	return fn()
 }
 
 // classIndex is the place of a label among the sorted ones.

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ebb-ml/ebb/internal/mmap"
 )
 
 func prepared(t testing.TB, tok Tokenizer, d Documents) (string, *Tokens) {
@@ -160,7 +162,7 @@ func FuzzTokensFile(f *testing.F) {
 			}
 		}
 		var tokens Tokens
-		if err := guard(func() error { return tokens.parse(b) }); err == nil {
+		if err := mmap.Guard(func() error { return tokens.parse(b) }); err == nil {
 			for i := range tokens.meta.Documents {
 				tokens.Document(i)
 			}
@@ -293,19 +295,6 @@ func TestSeparateWindows(t *testing.T) {
 	}
 	if _, err := NewLoader(plain.All(), LoaderConfig{Batch: 1, Length: 8, Packing: Separate}); err == nil {
 		t.Error("padding without a pad was accepted")
-	}
-}
-
-func TestPermIsAPermutation(t *testing.T) {
-	for n := int64(1); n < 200; n++ {
-		p, seen := newPerm(n, 7, uint64(n)), make([]bool, n)
-		for i := range n {
-			j := p.at(i)
-			if seen[j] {
-				t.Fatalf("n = %d: %d twice", n, j)
-			}
-			seen[j] = true
-		}
 	}
 }
 

@@ -26,5 +26,7 @@
 // holes is nothing special: whatever is not the mask stays. Draws are made in float64 by the inverse of the distribution function; the
 // usual float32 Gumbel noise cuts off rare tokens and flatters a model. [ChainRule] is the exact likelihood from left to right.
 //
-// [UniformObjective] is a second process, in which noise replaces a token by any other one.
+// [UniformObjective] and [UniformSampler] are a second process, in which noise replaces a token by any other one.
+//
+// Slices hold rows one after another; in shapes B is the number of rows, L their length, V the vocabulary.
 package masked

@@ -1,6 +1,18 @@
 package masked
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ebb-ml/ebb/internal/rng"
+)
+
+// Which of a row's random streams a training draw reads; block l of one belongs to place l. Samplers count their steps from 0, far below.
+const (
+	drawTime    uint32 = 0xE000_0000 + iota // t or k of one row
+	drawBatch                               // their common offset in a batch
+	drawMask                                // which positions
+	drawReplace                             // by which tokens
+)
 
 // Draws is a masked batch, as [Objective.Draw] makes it. The slices are reused from call to call.
 type Draws struct {
@@ -17,14 +29,9 @@ func (o *Objective) Draw(d *Draws, tokens []int32, free []bool, b Batch) error {
 	if err := o.Check(); err != nil {
 		return err
 	}
-	if err := b.check(); err != nil {
+	if err := d.start(tokens, free, b, o.Length, o.Vocab); err != nil {
 		return err
 	}
-	if err := checkTokens(tokens, free, b.Count, o.Length, o.Vocab); err != nil {
-		return err
-	}
-	d.size(b.Count, o.Length)
-	copy(d.Input, tokens)
 	places := make([]int, 0, o.Length)
 	for i := range b.Count {
 		places = freePlaces(places[:0], free, i*o.Length, o.Length)
@@ -35,6 +42,19 @@ func (o *Objective) Draw(d *Draws, tokens []int32, free []bool, b Batch) error {
 			o.drawTime(d, i, places, u, b)
 		}
 	}
+	return nil
+}
+
+// start checks the arguments of a Draw and makes Input the tokens, with no weight on any.
+func (d *Draws) start(tokens []int32, free []bool, b Batch, length, vocab int) error {
+	if err := b.check(); err != nil {
+		return err
+	}
+	if err := checkTokens(tokens, free, b.Count, length, vocab); err != nil {
+		return err
+	}
+	d.size(b.Count, length)
+	copy(d.Input, tokens)
 	return nil
 }
 
@@ -76,9 +96,9 @@ func (o *Objective) drawCount(d *Draws, row int, places []int, u float64, b Batc
 		return
 	}
 	k := min(1+int(u*float64(n)), n)
-	s := trainStream(b.Seed, b.Step, b.First+row, drawMask)
+	s := rng.ForStep(b.Seed, b.Step, b.First+row, drawMask)
 	for j := range k {
-		r := j + min(int(s.uniform(uint32(j))*float64(n-j)), n-j-1)
+		r := j + min(int(s.Uniform(uint32(j))*float64(n-j)), n-j-1)
 		places[j], places[r] = places[r], places[j]
 		d.Input[places[j]], d.Weight[places[j]] = int32(o.Vocab), float32(1/float64(k))
 	}
@@ -91,9 +111,9 @@ func (o *Objective) drawTime(d *Draws, row int, places []int, u float64, b Batch
 	t, weight := o.timeWeight(u)
 	rate := o.Schedule.Rate(t)
 	d.Rate[row], d.Time[row] = float32(rate), float32(1000*t)
-	s := trainStream(b.Seed, b.Step, b.First+row, drawMask)
+	s := rng.ForStep(b.Seed, b.Step, b.First+row, drawMask)
 	for j, p := range places {
-		if s.uniform(uint32(j)) < rate {
+		if s.Uniform(uint32(j)) < rate {
 			d.Input[p], d.Weight[p] = int32(o.Vocab), float32(weight/float64(len(places)))
 		}
 	}

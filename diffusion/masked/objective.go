@@ -1,6 +1,11 @@
 package masked
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ebb-ml/ebb/internal/enum"
+	"github.com/ebb-ml/ebb/internal/rng"
+)
 
 // Form names one of two expressions of the same bound on the negative log-likelihood.
 type Form int
@@ -10,24 +15,19 @@ const (
 	ByCount             // draw how many tokens are masked, uniform in 1…L: the same expectation with less variance
 )
 
-var formNames = []string{"time", "count"}
+var formNames = enum.New[Form]("masked", "form of the bound", "time", "count")
 
 // ParseForm is the inverse of String.
-func ParseForm(name string) (Form, error) {
-	return parseEnum[Form]("form of the bound", formNames, name)
-}
+func ParseForm(name string) (Form, error) { return formNames.Parse(name) }
 
 // String returns the name of the form.
-func (f Form) String() string { return enumName(formNames, f) }
+func (f Form) String() string { return formNames.Name(f) }
 
 // MarshalText writes the name.
-func (f Form) MarshalText() ([]byte, error) { return marshalEnum("form of the bound", formNames, f) }
+func (f Form) MarshalText() ([]byte, error) { return formNames.Marshal(f) }
 
 // UnmarshalText reads the name.
-func (f *Form) UnmarshalText(text []byte) (err error) {
-	*f, err = ParseForm(string(text))
-	return err
-}
+func (f *Form) UnmarshalText(text []byte) error { return formNames.Unmarshal(f, text) }
 
 // Objective is what a network is trained for. [DefaultObjective] is a good one.
 type Objective struct {
@@ -52,7 +52,7 @@ func (o *Objective) Check() error {
 	if err := o.Schedule.Check(); err != nil {
 		return err
 	}
-	if err := checkEnum("form of the bound", formNames, o.Form); err != nil {
+	if err := formNames.Check(o.Form); err != nil {
 		return err
 	}
 	if !(o.MinRate >= 0 && o.MinRate < 0.5) {
@@ -69,7 +69,7 @@ func checkSize(vocab, length int) error {
 }
 
 // Batch names rows of a batch: Count of them from First on, out of Total in the step's whole batch. Four pieces of 16 rows (First 0, 16,
-// 32, 48, Total 64) are masked exactly as one piece of 64.
+// 32, 48, Total 64) are masked exactly as one piece of 64. Step is below 2^40, Total below 2^24.
 type Batch struct {
 	Seed, Step          uint64
 	First, Count, Total int
@@ -87,11 +87,7 @@ func (b Batch) check() error {
 func (b Batch) spread(i int, even bool) float64 {
 	index := b.First + i
 	if !even {
-		return trainStream(b.Seed, b.Step, index, drawTime).uniform(0)
+		return rng.ForStep(b.Seed, b.Step, index, drawTime).Uniform(0)
 	}
-	u := trainStream(b.Seed, b.Step, 0, drawBatch).uniform(0) + float64(index)/float64(b.Total)
-	if u >= 1 {
-		u--
-	}
-	return min(max(u, 0x1p-53), 1-0x1p-53)
+	return rng.Spread(rng.ForStep(b.Seed, b.Step, 0, drawBatch).Uniform(0), index, b.Total)
 }

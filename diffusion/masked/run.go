@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // run is one call of Sample at work on the places lo…hi-1 of every row.
@@ -55,8 +57,8 @@ func (r *run) call() error {
 }
 
 // stream is the randomness of a row in the present step; block l of it belongs to place l.
-func (r *run) stream(row int) stream {
-	return stream{seed: r.Seed, index: r.c.First + uint64(row), draw: r.step}
+func (r *run) stream(row int) rng.Stream {
+	return rng.Stream{Seed: r.Seed, Index: r.c.First + uint64(row), Draw: r.step}
 }
 
 // reveal draws the token at a place at quantile u.
@@ -144,7 +146,7 @@ func (r *run) flip(row int, show, hide float64, reveal []drawn, again []int) ([]
 		if r.given[place] || hide == 0 && !r.c.masked(place) {
 			continue
 		}
-		coin, u := s.pair(uint32(l))
+		coin, u := s.Pair(uint32(l))
 		switch {
 		case r.c.masked(place) && coin < show:
 			reveal = append(reveal, drawn{place: place, u: u})
@@ -181,9 +183,9 @@ func (r *run) firstHitting() error {
 				continue
 			}
 			s := r.stream(row)
-			pick, u := s.pair(0)
+			pick, u := s.Pair(0)
 			place := masks[min(int(pick*float64(len(masks))), len(masks)-1)]
-			r.rates[row] *= math.Pow(s.uniform(1), 1/float64(len(masks)))
+			r.rates[row] *= math.Pow(s.Uniform(1), 1/float64(len(masks)))
 			reveal = append(reveal, drawn{place: place, u: u})
 		}
 		if len(reveal) == 0 {
@@ -227,7 +229,7 @@ func (r *run) keepSurest(row, left int) error {
 	masks, s := r.masks(row), r.stream(row)
 	candidates := make([]drawn, len(masks))
 	for i, place := range masks {
-		token, p, err := r.reveal(place, s.uniform(uint32(place-row*r.c.Length)))
+		token, p, err := r.reveal(place, s.Uniform(uint32(place-row*r.c.Length)))
 		if err != nil {
 			return err
 		}

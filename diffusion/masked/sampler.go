@@ -3,6 +3,8 @@ package masked
 import (
 	"errors"
 	"fmt"
+
+	"github.com/ebb-ml/ebb/internal/enum"
 )
 
 // Method names a way of filling masks.
@@ -21,22 +23,19 @@ const (
 	Confidence
 )
 
-var methodNames = []string{"ancestral", "first-hitting", "remask", "confidence"}
+var methodNames = enum.New[Method]("masked", "sampler", "ancestral", "first-hitting", "remask", "confidence")
 
 // ParseMethod is the inverse of String.
-func ParseMethod(name string) (Method, error) { return parseEnum[Method]("sampler", methodNames, name) }
+func ParseMethod(name string) (Method, error) { return methodNames.Parse(name) }
 
 // String returns the name of the sampler, as on a command line.
-func (m Method) String() string { return enumName(methodNames, m) }
+func (m Method) String() string { return methodNames.Name(m) }
 
 // MarshalText writes the name.
-func (m Method) MarshalText() ([]byte, error) { return marshalEnum("sampler", methodNames, m) }
+func (m Method) MarshalText() ([]byte, error) { return methodNames.Marshal(m) }
 
 // UnmarshalText reads the name.
-func (m *Method) UnmarshalText(text []byte) (err error) {
-	*m, err = ParseMethod(string(text))
-	return err
-}
+func (m *Method) UnmarshalText(text []byte) error { return methodNames.Unmarshal(m, text) }
 
 // Sampler says how masks are filled. The zero value but for Steps is plain ancestral sampling.
 type Sampler struct {
@@ -63,7 +62,7 @@ var ErrDone = errors.New("masked: sampling is done")
 
 // Check says whether the settings make sense.
 func (s *Sampler) Check() error {
-	if err := checkEnum("sampler", methodNames, s.Method); err != nil {
+	if err := methodNames.Check(s.Method); err != nil {
 		return err
 	}
 	if err := s.Schedule.Check(); err != nil {

@@ -3,6 +3,8 @@ package masked
 import (
 	"fmt"
 	"math"
+
+	"github.com/ebb-ml/ebb/internal/enum"
 )
 
 // Family names a masking schedule.
@@ -14,24 +16,19 @@ const (
 	Polynomial               // Rate = t^Power (Shi et al. 2024, table 4)
 )
 
-var familyNames = []string{"linear", "cosine", "polynomial"}
+var familyNames = enum.New[Family]("masked", "schedule", "linear", "cosine", "polynomial")
 
 // ParseFamily is the inverse of String.
-func ParseFamily(name string) (Family, error) {
-	return parseEnum[Family]("schedule", familyNames, name)
-}
+func ParseFamily(name string) (Family, error) { return familyNames.Parse(name) }
 
 // String returns the name of the schedule.
-func (f Family) String() string { return enumName(familyNames, f) }
+func (f Family) String() string { return familyNames.Name(f) }
 
 // MarshalText writes the name.
-func (f Family) MarshalText() ([]byte, error) { return marshalEnum("schedule", familyNames, f) }
+func (f Family) MarshalText() ([]byte, error) { return familyNames.Marshal(f) }
 
 // UnmarshalText reads the name.
-func (f *Family) UnmarshalText(text []byte) (err error) {
-	*f, err = ParseFamily(string(text))
-	return err
-}
+func (f *Family) UnmarshalText(text []byte) error { return familyNames.Unmarshal(f, text) }
 
 // Schedule says how much is masked at time t in [0, 1]: nothing at 0, everything at 1. The zero value is linear. The bound on the
 // likelihood is the same for all; they differ in the variance of its estimate and in the pace of sampling.
@@ -42,7 +39,7 @@ type Schedule struct {
 
 // Check says whether the numbers make sense.
 func (s Schedule) Check() error {
-	if err := checkEnum("schedule", familyNames, s.Family); err != nil {
+	if err := familyNames.Check(s.Family); err != nil {
 		return err
 	}
 	if s.Family == Polynomial && !(s.Power >= 0.1 && s.Power <= 100) {

@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // UniformObjective trains a second process: at time t a token is, with probability Rate(t), replaced by one drawn uniformly from the
@@ -18,10 +20,10 @@ import (
 // where z is the noisy token, s_y = q_y/q_z, q = alpha·onehot(x) + (1-alpha)/V, and m = alpha·p + (1-alpha)/V is the network's q.
 type UniformObjective struct {
 	Schedule       Schedule `toml:"schedule" json:"schedule"`
-	LowDiscrepancy bool     `toml:"low_discrepancy" json:"low_discrepancy"`
-	MinRate        float64  `toml:"min_rate" json:"min_rate"` // of noise; lower ones are drawn as this one. 0 stands for 0.001
-	Vocab          int      `toml:"-" json:"-"`
-	Length         int      `toml:"-" json:"-"`
+	LowDiscrepancy bool     `toml:"low_discrepancy" json:"low_discrepancy"` // spread t evenly over a batch, as in [Objective]
+	MinRate        float64  `toml:"min_rate" json:"min_rate"`               // of noise; lower ones are drawn as this one. 0 stands for 0.001
+	Vocab          int      `toml:"-" json:"-"`                             // tokens that can occur
+	Length         int      `toml:"-" json:"-"`                             // tokens in a row
 }
 
 // Check says whether the numbers make sense.
@@ -34,14 +36,9 @@ func (o *UniformObjective) Draw(d *Draws, tokens []int32, free []bool, b Batch) 
 	if err := o.Check(); err != nil {
 		return err
 	}
-	if err := b.check(); err != nil {
+	if err := d.start(tokens, free, b, o.Length, o.Vocab); err != nil {
 		return err
 	}
-	if err := checkTokens(tokens, free, b.Count, o.Length, o.Vocab); err != nil {
-		return err
-	}
-	d.size(b.Count, o.Length)
-	copy(d.Input, tokens)
 	places := make([]int, 0, o.Length)
 	for i := range b.Count {
 		places = freePlaces(places[:0], free, i*o.Length, o.Length)
@@ -49,10 +46,10 @@ func (o *UniformObjective) Draw(d *Draws, tokens []int32, free []bool, b Batch) 
 		t := max(b.spread(i, o.LowDiscrepancy), o.Schedule.Time(least))
 		rate := min(o.Schedule.Rate(t), 1-1e-6) // the bound's integrand goes to 0 where alpha does, but as 0/0
 		d.Rate[i], d.Time[i] = float32(rate), float32(1000*t)
-		s := trainStream(b.Seed, b.Step, b.First+i, drawReplace)
+		s := rng.ForStep(b.Seed, b.Step, b.First+i, drawReplace)
 		for j, p := range places {
 			d.Weight[p] = float32(o.Schedule.Slope(t) / (1 - rate) / float64(len(places)))
-			if coin, u := s.pair(uint32(j)); coin < rate {
+			if coin, u := s.Pair(uint32(j)); coin < rate {
 				d.Input[p] = min(int32(u*float64(o.Vocab)), int32(o.Vocab)-1)
 			}
 		}

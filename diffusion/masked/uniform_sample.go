@@ -36,7 +36,7 @@ func (s *UniformSampler) Sample(m Model, c *Canvas) error {
 	r := newRun(&Sampler{Seed: s.Seed, Temperature: s.Temperature}, m, c)
 	for i := range c.Tokens {
 		if !r.given[i] {
-			u := r.stream(i / c.Length).uniform(uint32(i % c.Length))
+			u := r.stream(i / c.Length).Uniform(uint32(i % c.Length))
 			c.Tokens[i] = min(int32(u*float64(c.Vocab)), int32(c.Vocab)-1)
 		}
 	}
@@ -81,7 +81,7 @@ func (r *run) resample(place int, rate, next float64) error {
 		weights[i] = jump * ((1-next)*weights[i]/total + next/float64(v))
 		all += weights[i]
 	}
-	rest := r.stream(place/r.c.Length).uniform(uint32(place%r.c.Length)) * all
+	rest := r.stream(place/r.c.Length).Uniform(uint32(place%r.c.Length)) * all
 	for i, w := range weights {
 		if w == 0 {
 			continue

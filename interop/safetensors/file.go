@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+
+	"github.com/ebb-ml/ebb/internal/mmap"
 )
 
 // File is a checked safetensors file. Its methods may be called from several goroutines at once, except Close.
@@ -47,16 +50,15 @@ func openMapped(f *os.File, size int64) (*File, error) {
 		return nil, err
 	}
 	out := newFile(h)
-	mapped, err := mapFile(f, size)
-	if err != nil {
-		out.reader, out.close = f, f.Close // a file system that cannot map can still read
-		return out, nil
+	// Windows can neither rename nor delete a mapped file, which replacing a checkpoint needs; some file systems cannot map.
+	if runtime.GOOS != "windows" {
+		if mapped, err := mmap.Map(f, size); err == nil {
+			out.data, out.close = mapped.Bytes()[h.size:], mapped.Close
+			f.Close() // a file only read from; the mapping outlives it
+			return out, nil
+		}
 	}
-	out.data = mapped[h.size:]
-	out.close = func() error {
-		f.Close()
-		return unmap(mapped)
-	}
+	out.reader, out.close = f, f.Close
 	return out, nil
 }
 

@@ -8,6 +8,8 @@ package judge
 import (
 	"fmt"
 	"math"
+
+	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // ngrams calls f with a key for every n-gram of every row. The key is a 64-bit hash: two of a million n-grams share one with probability
@@ -24,16 +26,9 @@ func ngrams(rows [][]int32, n int, f func(key uint64)) {
 func key(ids []int32) uint64 {
 	h := uint64(len(ids))
 	for _, id := range ids {
-		h = mix(h ^ mix(uint64(uint32(id))+0x9e3779b97f4a7c15))
+		h = rng.Mix64(h ^ rng.SplitMix64(uint64(uint32(id))))
 	}
 	return h
-}
-
-// mix is the finaliser of SplitMix64 (Steele, Lea and Flood 2014, figure 16).
-func mix(z uint64) uint64 {
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
 }
 
 func count(rows [][]int32, n int) (counts map[uint64]int, total int) {

@@ -5,8 +5,9 @@
 package resample
 
 import (
-	"fmt"
 	"math"
+
+	"github.com/ebb-ml/ebb/internal/enum"
 )
 
 // Filter is a reconstruction kernel.
@@ -20,28 +21,16 @@ const (
 	Box
 )
 
-func names() [4]string { return [...]string{"lanczos", "bicubic", "bilinear", "box"} }
+var filterNames = enum.New[Filter]("data", "filter", "lanczos", "bicubic", "bilinear", "box")
 
-func (f Filter) String() string {
-	if f < Lanczos || f > Box {
-		return fmt.Sprintf("unknown (%d)", int(f))
-	}
-	return names()[f]
-}
+// String returns the name.
+func (f Filter) String() string { return filterNames.Name(f) }
 
-// MarshalText returns the name.
-func (f Filter) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+// MarshalText writes the name.
+func (f Filter) MarshalText() ([]byte, error) { return filterNames.Marshal(f) }
 
-// UnmarshalText accepts lanczos, bicubic, bilinear or box.
-func (f *Filter) UnmarshalText(b []byte) error {
-	for i, n := range names() {
-		if n == string(b) {
-			*f = Filter(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("filter %q is not known; choose one of lanczos, bicubic, bilinear, box", b)
-}
+// UnmarshalText reads lanczos, bicubic, bilinear or box.
+func (f *Filter) UnmarshalText(text []byte) error { return filterNames.Unmarshal(f, text) }
 
 func (f Filter) support() float64 {
 	return [...]float64{3, 2, 1, 0.5}[f]

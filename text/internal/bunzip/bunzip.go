@@ -11,7 +11,7 @@ import (
 	"io"
 	"iter"
 
-	"github.com/ebb-ml/ebb/text/internal/inorder"
+	"github.com/ebb-ml/ebb/internal/inorder"
 )
 
 const (

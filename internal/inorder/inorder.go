@@ -17,12 +17,12 @@ type job[In, Out any] struct {
 	done chan slot[Out]
 }
 
-// Map yields f of every item of in, in order. in runs on a goroutine of its own, f on workers others; at most about two items per worker
+// Map yields f of every item of in, in order. in runs on a goroutine of its own, f on workers others; at most about four items per worker
 // are held. The first error, of in or of f, is yielded and ends the sequence. When the loop over it is left, all goroutines have ended.
 func Map[In, Out any](workers int, in iter.Seq2[In, error], f func(In) (Out, error)) iter.Seq2[Out, error] {
 	workers = max(workers, 1)
 	return func(yield func(Out, error) bool) {
-		jobs, queue, stop := make(chan job[In, Out], workers), make(chan chan slot[Out], 2*workers), make(chan struct{})
+		jobs, queue, stop := make(chan job[In, Out], 4*workers), make(chan chan slot[Out], 4*workers), make(chan struct{})
 		var all sync.WaitGroup
 		all.Go(func() { feed(in, jobs, queue, stop) })
 		for range workers {
