@@ -10,7 +10,7 @@ import (
 // bindCode turns the program's instructions into calls of kernels, by class.
 func (f *fused) bindCode(k *kernels) {
 	for i, in := range f.p.Code {
-		if f.direct(i) {
+		if f.isDirect(i) {
 			continue
 		}
 		class := f.regs[i].class

@@ -37,8 +37,12 @@ type fused struct {
 	regs      []register
 	reduces   []*reduction
 	stores    []store
-	floats    int // registers' space for one worker
-	unitTiles int // tiles that must stay in one task
+	loads     []int    // registers that are loads
+	direct    [3][]int // those used where they lie, by class
+	written   []int    // registers in an output's memory
+	sized     []int    // registers in the worker's space that vary along j
+	floats    int      // registers' space for one worker
+	unitTiles int      // tiles that must stay in one task
 	tasks     int
 	partials  int // floats of partial results of one task
 }
@@ -82,11 +86,12 @@ func (f *fused) shapeTile() {
 	}
 	f.j, f.inner = len(dims)-1, 1
 	local := f.firstLocal()
-	for f.j > 0 && (f.inner*dims[f.j] <= tileValues || f.j >= local) {
+	most := f.tileSize()
+	for f.j > 0 && (f.inner*dims[f.j] <= most || f.j >= local) {
 		f.inner *= dims[f.j]
 		f.j--
 	}
-	f.rows = min(dims[f.j], max(1, tileValues/f.inner))
+	f.rows = min(dims[f.j], max(1, most/f.inner))
 	if f.j >= local { // only when the reduction reaches the outermost dimension
 		f.rows = dims[f.j]
 	}
@@ -95,6 +100,21 @@ func (f *fused) shapeTile() {
 		f.prefix *= d
 	}
 	f.perPrefix = (dims[f.j] + f.rows - 1) / f.rows
+}
+
+// tileSize returns how many values a tile should have: what keeps the registers of a program in the first-level cache, more
+// for one that passes over each value but once.
+func (f *fused) tileSize() int {
+	instructions := 0
+	for _, in := range f.p.Code {
+		if in.Op != ir.Load && in.Keep == f.p.Full() {
+			instructions++
+		}
+	}
+	if instructions <= 1 {
+		return 4 * tileValues
+	}
+	return tileValues
 }
 
 // firstLocal returns the outermost dimension over which a register is reduced, or the number of dimensions.
@@ -167,6 +187,25 @@ func (f *fused) layRegisters() {
 	}
 	f.assignOutputs()
 	f.assignSpace()
+	f.listRegisters()
+}
+
+// listRegisters sorts the registers by what the loop over tiles does with them.
+func (f *fused) listRegisters() {
+	for i := range f.regs {
+		r := &f.regs[i]
+		if r.load != nil {
+			f.loads = append(f.loads, i)
+		}
+		switch {
+		case f.isDirect(i):
+			f.direct[r.class] = append(f.direct[r.class], i)
+		case r.out >= 0:
+			f.written = append(f.written, i)
+		case r.unit > 0:
+			f.sized = append(f.sized, i)
+		}
+	}
 }
 
 func (f *fused) newLoad(in ir.Instr) *load {
@@ -185,8 +224,8 @@ func (f *fused) newLoad(in ir.Instr) *load {
 	return l
 }
 
-// direct tells whether a register's values are used where they lie in the input.
-func (f *fused) direct(i int) bool {
+// isDirect tells whether a register's values are used where they lie in the input.
+func (f *fused) isDirect(i int) bool {
 	return f.regs[i].load != nil && f.in[f.regs[i].load.input] == dtypes.Float32
 }
 
@@ -220,12 +259,12 @@ func (f *fused) assignSpace() {
 	}
 	for i := range f.regs {
 		r := &f.regs[i]
-		if !f.direct(i) && r.out < 0 {
+		if !f.isDirect(i) && r.out < 0 {
 			r.at = take(r.size, r.class)
 		}
 		// Free after the instruction has taken its own place, so that a kernel never writes over what it reads.
 		for _, a := range f.p.Code[i].Args {
-			if q := &f.regs[a]; q.class == perTile && r.class == perTile && last[a] == i && !f.direct(int(a)) && q.out < 0 {
+			if q := &f.regs[a]; q.class == perTile && r.class == perTile && last[a] == i && !f.isDirect(int(a)) && q.out < 0 {
 				free[q.size] = append(free[q.size], q.at)
 				last[a] = -1
 			}

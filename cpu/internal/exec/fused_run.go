@@ -56,10 +56,11 @@ func (t *tile) open(f *fused, k *kernels, in, out [][]byte, space []float32) {
 	t.group = grow(t.group, len(f.reduces))
 	for i := range f.regs {
 		r := &f.regs[i]
-		if !f.direct(i) && r.out < 0 {
+		if !f.isDirect(i) && r.out < 0 {
 			t.r[i] = space[r.at : r.at+r.size]
 		}
 	}
+	t.rows = f.rows
 }
 
 func floatsIf(b []byte, d dtypes.DType) []float32 {
@@ -112,18 +113,13 @@ func (t *tile) exec(class int) {
 
 // setRows resizes the registers that vary along j.
 func (t *tile) setRows(rows int) {
-	if t.rows = rows; rows == t.f.rows {
-		for i := range t.f.regs {
-			if r := &t.f.regs[i]; r.unit > 0 && !t.f.direct(i) && r.out < 0 {
-				t.r[i] = t.space[r.at : r.at+r.size]
-			}
-		}
+	if t.rows == rows {
 		return
 	}
-	for i := range t.f.regs {
-		if r := &t.f.regs[i]; r.unit > 0 && !t.f.direct(i) && r.out < 0 {
-			t.r[i] = t.space[r.at : r.at+rows*r.unit]
-		}
+	t.rows = rows
+	for _, i := range t.f.sized {
+		r := &t.f.regs[i]
+		t.r[i] = t.space[r.at : r.at+rows*r.unit]
 	}
 }
 
@@ -133,10 +129,8 @@ func (t *tile) locate(prefix int) {
 		t.index[d] = prefix % t.f.p.Dims[d]
 		prefix /= t.f.p.Dims[d]
 	}
-	for i := range t.f.regs {
-		if l := t.f.regs[i].load; l != nil {
-			t.base[i] = dot(t.index, l.strides)
-		}
+	for _, i := range t.f.loads {
+		t.base[i] = dot(t.index, t.f.regs[i].load.strides)
 	}
 }
 
@@ -150,11 +144,9 @@ func dot(a, b []int) int {
 
 // bindLoads points the registers of a class that are used where they lie in an input at their part of it.
 func (t *tile) bindLoads(class int) {
-	for i := range t.f.regs {
-		if r := &t.f.regs[i]; r.class == class && t.f.direct(i) {
-			at, n := t.extent(i)
-			t.r[i] = t.inputs[r.load.input][at : at+n]
-		}
+	for _, i := range t.f.direct[class] {
+		at, n := t.extent(i)
+		t.r[i] = t.inputs[t.f.regs[i].load.input][at : at+n]
 	}
 }
 
@@ -176,10 +168,8 @@ func (t *tile) convert(i int) {
 
 func (t *tile) bindOutputs(prefix int) {
 	at := (prefix*t.f.p.Dims[t.f.j] + t.start) * t.f.inner
-	for i := range t.f.regs {
-		if r := &t.f.regs[i]; r.out >= 0 {
-			t.r[i] = t.output[r.out][at : at+t.rows*t.f.inner]
-		}
+	for _, i := range t.f.written {
+		t.r[i] = t.output[t.f.regs[i].out][at : at+t.rows*t.f.inner]
 	}
 }
 
