@@ -41,7 +41,8 @@ func (e *Executable) shapesOf(values []ir.Value) []shapes.Shape {
 	return out
 }
 
-// MemoryEstimate returns how many bytes an execution needs beside its inputs, outputs included.
+// MemoryEstimate returns how many bytes an execution needs beside its inputs, outputs included; inputs that can become outputs
+// are taken to be donated, as a training step's variables are.
 func (e *Executable) MemoryEstimate() int64 { return e.program.MemoryEstimate() }
 
 // Execute runs the computation. Donated inputs are consumed, whether it succeeds or fails, unless the inputs themselves are

@@ -355,8 +355,9 @@ func TestMemoryEstimate(t *testing.T) {
 			t.Fatal(err)
 		}
 		estimate := step.(*Executable).MemoryEstimate()
-		if least := 2 * large.ByteSize(); estimate < least || estimate > 3*least {
-			t.Errorf("estimate %d bytes, two outputs alone take %d", estimate, least)
+		// Of the two outputs the new weights may take over the old ones' memory, which compiled programs count on.
+		if least := large.ByteSize(); estimate < least || estimate > 6*least {
+			t.Errorf("estimate %d bytes, an output alone takes %d", estimate, least)
 		}
 	})
 }

@@ -90,10 +90,10 @@ type Attention struct {
 	spec     AttentionSpec
 	set      *Set
 	kernels  attentionKernels
-	parts    int // of a head's queries in the forward pass, each a task
-	aligned  bool
-	width    int // leading dimension of a block of scores
-	forward  int // floats of scratch of a worker
+	parts    int  // of a head's queries in the forward pass, each a task
+	inPlace  bool // rows are right factors of products where they lie
+	width    int  // leading dimension of a block of scores
+	forward  int  // floats of scratch of a worker
 	backward int
 }
 
@@ -112,7 +112,8 @@ func NewAttention(set *Set, spec AttentionSpec) (*Attention, error) {
 		return nil, err
 	}
 	m := &set.Micro
-	a := &Attention{spec: spec, set: set, kernels: attentionFor(set.Tier), parts: 1, aligned: spec.Dim%m.NR == 0}
+	a := &Attention{spec: spec, set: set, kernels: attentionFor(set.Tier), parts: 1}
+	a.inPlace = spec.Dim%m.NR == 0 && max(spec.Q.Row, spec.K.Row, spec.V.Row, spec.O.Row) <= inPlaceCols
 	if heads := spec.Batch * spec.Heads; heads < taskCount {
 		a.parts = max(1, min(ceilDiv(taskCount, heads), spec.Queries/attentionTaskRows))
 	}
@@ -125,8 +126,8 @@ func NewAttention(set *Set, spec AttentionSpec) (*Attention, error) {
 	return a, nil
 }
 
-// packed returns the floats of matrices that are read in place if rows fill panels.
-func (a *Attention) packed(floats int) int { return pick(a.aligned, 0, floats) }
+// packed returns the floats of matrices that may be read in place.
+func (a *Attention) packed(floats int) int { return pick(a.inPlace, 0, floats) }
 
 // ForwardScratch returns how many floats of scratch memory Forward needs.
 func (a *Attention) ForwardScratch(workers int) int { return workers * a.forward }

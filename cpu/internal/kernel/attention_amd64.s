@@ -15,53 +15,52 @@ TEXT ·softmaxAVX512(SB), NOSPLIT, $0-32
 
 maximum:
 	VMULPS        (CX)(DX*1), Z0, Z2
-	VMOVUPS       Z2, (CX)(DX*1)
 	VMAXPS        Z2, Z1, Z1
 	ADDQ          $0x40, DX
 	CMPQ          DX, AX
 	JLT           maximum
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VMAXPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VMAXPS        X0, X1, X1
-	VPSHUFD       $0x4e, X1, X0
-	VMAXPS        X0, X1, X1
-	VPSHUFD       $0xb1, X1, X0
-	VMAXPS        X0, X1, X1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VMAXPS        Y2, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VMAXPS        X2, X1, X1
+	VPSHUFD       $0x4e, X1, X2
+	VMAXPS        X2, X1, X1
+	VPSHUFD       $0xb1, X1, X2
+	VMAXPS        X2, X1, X1
 	MOVSS         X1, newHigh+24(FP)
 	VBROADCASTSS  X1, Z1
-	VXORPS        Z0, Z0, Z0
+	VXORPS        Z2, Z2, Z2
 	XORQ          DX, DX
 	PCALIGN       $0x40
 
 exponentials:
-	VMOVUPS       (CX)(DX*1), Z2
-	VSUBPS        Z1, Z2, Z2
-	VMOVUPS       lowestAVX512<>+0(SB), Z3
-	VMAXPS        Z2, Z3, Z2
-	VRNDSCALEPS   $0x08, Z2, Z3
-	VSUBPS        Z3, Z2, Z2
-	VMOVUPS       c5AVX512<>+0(SB), Z4
-	VFMADD213PS   c4AVX512<>+0(SB), Z2, Z4
-	VFMADD213PS   c3AVX512<>+0(SB), Z2, Z4
-	VFMADD213PS   c2AVX512<>+0(SB), Z2, Z4
-	VFMADD213PS   c1AVX512<>+0(SB), Z2, Z4
-	VFMADD213PS   oneAVX512<>+0(SB), Z2, Z4
-	VSCALEFPS     Z3, Z4, Z4
-	VMOVUPS       Z4, (CX)(DX*1)
-	VADDPS        Z4, Z0, Z0
+	VMOVUPS       (CX)(DX*1), Z3
+	VFMSUB213PS   Z1, Z0, Z3
+	VMOVUPS       lowestAVX512<>+0(SB), Z4
+	VMAXPS        Z3, Z4, Z3
+	VRNDSCALEPS   $0x08, Z3, Z4
+	VSUBPS        Z4, Z3, Z3
+	VMOVUPS       c5AVX512<>+0(SB), Z5
+	VFMADD213PS   c4AVX512<>+0(SB), Z3, Z5
+	VFMADD213PS   c3AVX512<>+0(SB), Z3, Z5
+	VFMADD213PS   c2AVX512<>+0(SB), Z3, Z5
+	VFMADD213PS   c1AVX512<>+0(SB), Z3, Z5
+	VFMADD213PS   oneAVX512<>+0(SB), Z3, Z5
+	VSCALEFPS     Z4, Z5, Z5
+	VMOVUPS       Z5, (CX)(DX*1)
+	VADDPS        Z5, Z2, Z2
 	ADDQ          $0x40, DX
 	CMPQ          DX, AX
 	JLT           exponentials
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPSHUFD       $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPSHUFD       $0xb1, X0, X1
-	VADDPS        X1, X0, X0
-	MOVSS         X0, sum+28(FP)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VPSHUFD       $0x4e, X2, X0
+	VADDPS        X0, X2, X2
+	VPSHUFD       $0xb1, X2, X0
+	VADDPS        X0, X2, X2
+	MOVSS         X2, sum+28(FP)
 	VZEROUPPER
 	RET
 
@@ -243,52 +242,51 @@ TEXT ·softmaxAVX2(SB), NOSPLIT, $0-32
 
 maximum:
 	VMULPS       (CX)(DX*1), Y0, Y2
-	VMOVUPS      Y2, (CX)(DX*1)
 	VMAXPS       Y2, Y1, Y1
 	ADDQ         $0x20, DX
 	CMPQ         DX, AX
 	JLT          maximum
-	VEXTRACTF128 $0x01, Y1, X0
-	VMAXPS       X0, X1, X1
-	VPSHUFD      $0x4e, X1, X0
-	VMAXPS       X0, X1, X1
-	VPSHUFD      $0xb1, X1, X0
-	VMAXPS       X0, X1, X1
+	VEXTRACTF128 $0x01, Y1, X2
+	VMAXPS       X2, X1, X1
+	VPSHUFD      $0x4e, X1, X2
+	VMAXPS       X2, X1, X1
+	VPSHUFD      $0xb1, X1, X2
+	VMAXPS       X2, X1, X1
 	MOVSS        X1, newHigh+24(FP)
 	VBROADCASTSS X1, Y1
-	VXORPS       Y0, Y0, Y0
+	VXORPS       Y2, Y2, Y2
 	XORQ         DX, DX
 	PCALIGN      $0x40
 
 exponentials:
-	VMOVUPS      (CX)(DX*1), Y2
-	VSUBPS       Y1, Y2, Y2
-	VMOVUPS      lowestAVX2<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VROUNDPS     $0x08, Y2, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      c5AVX2<>+0(SB), Y4
-	VFMADD213PS  c4AVX2<>+0(SB), Y2, Y4
-	VFMADD213PS  c3AVX2<>+0(SB), Y2, Y4
-	VFMADD213PS  c2AVX2<>+0(SB), Y2, Y4
-	VFMADD213PS  c1AVX2<>+0(SB), Y2, Y4
-	VFMADD213PS  oneAVX2<>+0(SB), Y2, Y4
-	VCVTPS2DQ    Y3, Y3
-	VPADDD       biasAVX2<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y4, Y4
-	VMOVUPS      Y4, (CX)(DX*1)
-	VADDPS       Y4, Y0, Y0
+	VMOVUPS      (CX)(DX*1), Y3
+	VFMSUB213PS  Y1, Y0, Y3
+	VMOVUPS      lowestAVX2<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VROUNDPS     $0x08, Y3, Y4
+	VSUBPS       Y4, Y3, Y3
+	VMOVUPS      c5AVX2<>+0(SB), Y5
+	VFMADD213PS  c4AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c2AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c1AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  oneAVX2<>+0(SB), Y3, Y5
+	VCVTPS2DQ    Y4, Y4
+	VPADDD       biasAVX2<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y5
+	VMOVUPS      Y5, (CX)(DX*1)
+	VADDPS       Y5, Y2, Y2
 	ADDQ         $0x20, DX
 	CMPQ         DX, AX
 	JLT          exponentials
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VPSHUFD      $0x4e, X0, X1
-	VADDPS       X1, X0, X0
-	VPSHUFD      $0xb1, X0, X1
-	VADDPS       X1, X0, X0
-	MOVSS        X0, sum+28(FP)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X2
+	VPSHUFD      $0x4e, X2, X0
+	VADDPS       X0, X2, X2
+	VPSHUFD      $0xb1, X2, X0
+	VADDPS       X0, X2, X2
+	MOVSS        X2, sum+28(FP)
 	VZEROUPPER
 	RET
 

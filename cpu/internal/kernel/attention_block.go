@@ -53,10 +53,10 @@ func (p rowPanels) from(row int) rowPanels {
 	return p
 }
 
-// asRows makes the right factor of a matrix of rows, in panels only if Dim does not fill them.
+// asRows makes the right factor of a matrix of rows, in panels unless it is read in place.
 func (t *attentionTask) asRows(panels, x []float32, ld, rows int) rowPanels {
 	m, dim := &t.set.Micro, t.spec.Dim
-	if t.aligned {
+	if t.inPlace {
 		return rowPanels{data: x, ld: ld, step: m.NR}
 	}
 	for col := 0; col < dim; col += m.NR {

@@ -104,15 +104,21 @@ func (x *attentionForward) normalize(row, rows int) {
 	s, v := &x.spec, &x.set.Vector
 	for q := range rows {
 		out := s.O.of(x.O, x.batch, x.head, row+q)[:s.Dim]
-		lse := float32(math.Inf(1))
 		if x.sum[q] == 0 {
 			clear(out)
 		} else {
 			v.Affine(out, out, 1/x.sum[q], 0)
-			lse = float32(math.Ln2*float64(x.high[q]) + math.Log(float64(x.sum[q])))
 		}
-		if x.LSE != nil {
-			x.LSE[(x.batch*s.Heads+x.head)*s.Queries+row+q] = lse
+	}
+	if x.LSE == nil {
+		return
+	}
+	lse := x.LSE[(x.batch*s.Heads+x.head)*s.Queries+row:][:rows]
+	v.Unary[Log](lse, x.sum[:rows])
+	for q, sum := range x.sum[:rows] {
+		lse[q] += math.Ln2 * x.high[q]
+		if sum == 0 {
+			lse[q] = float32(math.Inf(1))
 		}
 	}
 }

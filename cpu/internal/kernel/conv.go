@@ -103,6 +103,8 @@ func newConvDriver(set *Set, s *ConvSpec, kind ConvKind, algorithm ConvAlgorithm
 		return newWinogradFilter(set, s)
 	case algorithm == ConvWinograd:
 		return newWinogradConv(set, newGather(s, kind))
+	case kind == ConvFilterGradient && narrowFilter(s):
+		return newDirectNarrow(set, s)
 	case kind == ConvFilterGradient:
 		return newDirectFilter(set, s)
 	}

@@ -28,7 +28,7 @@ func TestWinogradError(t *testing.T) {
 		t.Skip("the float64 oracle takes a second")
 	}
 	set := ForTier(BestTier())
-	for _, s := range []ConvSpec{same3(2, 16, 16, 64, 64), same3(1, 16, 16, 128, 96), same3(4, 32, 32, 32, 16), same3(16, 32, 32, 16, 16)} {
+	for _, s := range []ConvSpec{same3(2, 16, 16, 64, 64), same3(1, 16, 16, 128, 96), same3(4, 32, 32, 32, 16), same3(16, 32, 32, 16, 16), same3(5, 64, 64, 16, 16)} {
 		for _, kind := range allKinds {
 			t.Run(fmt.Sprintf("%d@%d/%v", s.InC, s.InH, kind), func(t *testing.T) {
 				var mean, most [2]float64

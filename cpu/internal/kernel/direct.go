@@ -10,6 +10,7 @@ package kernel
 type direct struct {
 	*gather
 	micro  *Micro
+	vector *Vector
 	panels int    // of output channels in a group
 	terms  int    // of all forms together
 	forms  []form // one for each pair of row and column phases
@@ -50,7 +51,7 @@ const (
 )
 
 func newDirect(set *Set, g *gather) *direct {
-	d := &direct{gather: g, micro: &set.Micro, panels: ceilDiv(g.outG, set.Micro.NR)}
+	d := &direct{gather: g, micro: &set.Micro, vector: &set.Vector, panels: ceilDiv(g.outG, set.Micro.NR)}
 	d.low[0], d.high[0] = reach(g.rows)
 	d.low[1], d.high[1] = reach(g.cols)
 	d.latticeRows = g.rows[0].count
@@ -67,7 +68,7 @@ func newDirect(set *Set, g *gather) *direct {
 	}
 	d.joined = g.whole()
 	d.windows = longest < shortRun || d.joined && g.cols[0].count < directRow
-	d.plan()
+	d.plan(directPixels)
 	return d
 }
 
@@ -123,13 +124,13 @@ func (s segment) parts() []segment {
 	return parts
 }
 
-// plan cuts the output into tasks: by images or rows of images, then by output channels.
-func (d *direct) plan() {
+// plan cuts the output into tasks of about so many pixels: by images or rows of images, then by output channels.
+func (d *direct) plan(pixels int) {
 	width := d.cols[0].count
-	rows := min(d.latticeRows, max(1, directPixels/width))
+	rows := min(d.latticeRows, max(1, pixels/width))
 	images := 1
 	if rows == d.latticeRows {
-		images = min(d.batch, max(1, directPixels/(rows*width)))
+		images = min(d.batch, max(1, pixels/(rows*width)))
 	}
 	d.imageBlocks, d.rowBlocks = ceilDiv(d.batch, images), ceilDiv(d.latticeRows, rows)
 	d.colTasks = min(d.panels, ceilDiv(directTasks, d.imageBlocks*d.rowBlocks*d.groups))

@@ -16,7 +16,6 @@ type directFilter struct {
 	blockRows  int // most rows of a task
 	lda        int
 	width      int  // of partial sums
-	swapped    bool // few output channels: dy is the narrow operand
 	own        int  // scratch of a worker
 }
 
@@ -36,8 +35,7 @@ func newDirectFilter(set *Set, s *ConvSpec) *directFilter {
 	d.rowBlocks = ceilDiv(d.rows, filterRows)
 	d.blockRows = ceilDiv(d.rows, d.rowBlocks)
 	d.width = d.panels * d.micro.NR
-	d.swapped = d.outG <= d.micro.MR && d.rows > d.outG
-	d.lda = roundUp(d.blockRows, d.micro.NR) + filterPadding
+	d.lda = d.blockRows + filterPadding
 	pixels := s.Batch * d.outH * d.outW
 	d.parts = min(ceilDiv(filterTasks, d.rowBlocks*s.Groups), pixels/filterPixelsMin, filterPartials/(s.Groups*d.rows*d.width))
 	d.parts = max(1, d.parts)
@@ -108,10 +106,6 @@ type filterTask struct {
 func (t *filterTask) add(first, end int, accumulate bool) {
 	pixels := end - first
 	t.copyWindows(first, end)
-	if t.swapped {
-		t.multiplySwapped(first, pixels, accumulate)
-		return
-	}
 	for panel := range t.panels {
 		t.packPanel(first, pixels, panel)
 		t.multiply(pixels, panel, accumulate)
@@ -156,30 +150,6 @@ func (t *filterTask) multiply(pixels, panel int, accumulate bool) {
 		m.Cols[n](pixels, a, b, &t.edge[0], t.lda, m.NR, m.NR, false)
 		for r := range n {
 			put(t.out[at+r*t.spec.OutC:][:cols], t.edge[r*m.NR:], accumulate)
-		}
-	}
-}
-
-// multiplySwapped computes the transposed product, whose rows are the few output channels: dy is read where it lies, and
-// the copied windows are the panels. What lies in them beyond the task's rows gives columns that nobody reads.
-func (t *filterTask) multiplySwapped(first, pixels int, accumulate bool) {
-	m := t.micro
-	a := &t.b[first*t.spec.OutC+t.group*t.outG]
-	out, ld := t.out[t.group*t.outG:], t.spec.OutC
-	if t.parts > 1 {
-		out, ld = t.convRun.scratch[(t.part*t.spec.Groups+t.group)*t.rows*t.width:], t.width
-	}
-	for row := t.row; row < t.rowEnd; row += m.NR {
-		m.Cols[t.outG](pixels, a, &t.window[row-t.row], &t.edge[0], t.spec.OutC, t.lda, m.NR, false)
-		for i := range min(m.NR, t.rowEnd-row) {
-			to := out[(row+i)*ld:][:t.outG]
-			for k := range to {
-				if accumulate {
-					to[k] += t.edge[k*m.NR+i]
-				} else {
-					to[k] = t.edge[k*m.NR+i]
-				}
-			}
 		}
 	}
 }

@@ -96,15 +96,13 @@ func (t *directTask) copyWindows(f *form) {
 	to := t.window
 	for image := t.image; image < t.imageEnd; image++ {
 		for row := t.row; row < min(t.rowEnd, f.rows.count); row++ {
-			at := t.pixel(image, row)
-			for range f.cols.count {
-				for i := range f.segments {
-					s := &f.segments[i]
-					copy(to[:s.terms], t.strip[at+s.offset:])
-					to = to[s.terms:]
-				}
-				at += f.cols.stride * t.inG
+			from, at := t.strip[t.pixel(image, row):], 0
+			for i := range f.segments {
+				s := &f.segments[i]
+				t.vector.Copy2D(to[at:], f.terms, from[s.offset:], f.cols.stride*t.inG, f.cols.count, s.terms)
+				at += s.terms
 			}
+			to = to[f.cols.count*f.terms:]
 		}
 	}
 }

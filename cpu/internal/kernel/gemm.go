@@ -85,8 +85,9 @@ type Epilogue func(worker, row, rows, col, cols int)
 
 // Gemm is a prepared matrix product in float32. It is immutable; Run may be called by several goroutines at once.
 //
-// B is packed into panels of NR columns, A is read where it lies. Sums over K are cut into chunks that depend on the
-// spec and the tier alone; within a chunk they are one chain of multiply-adds in ascending order.
+// B is packed into panels of NR columns. A is read where it lies, but for parts of a transposed A that are copied on the way.
+// Sums over K are cut into chunks that depend on the spec and the tier alone; within a chunk they are one chain of
+// multiply-adds in ascending order.
 type Gemm struct {
 	spec  GemmSpec
 	micro *Micro

@@ -9,6 +9,7 @@ type block struct {
 	own            []float32 // the worker's scratch: a tile for panels that reach beyond C, then packed panels
 	strips, panels [2]int    // begin and end
 	partial        bool      // the first chunk overwrites, whichever it is
+	ahead          copying
 }
 
 // multiply adds the products of chunks [first, end), which p holds. After the last of all the block is final.
@@ -17,74 +18,83 @@ type block struct {
 // strips of rows run outside, panels inside, so that the strip's part of A stays in the first-level cache.
 func (b *block) multiply(p *panels, first, end int, last bool) {
 	perBlock := max(1, blockCols/b.micro.NR)
-	perRows := b.plan.stripsPerBlock(b.micro)
-	for chunk := first; chunk < end; chunk++ {
-		accumulate := b.to.accumulate || (chunk > 0 && !b.partial)
-		for begin := b.strips[0]; begin < b.strips[1]; begin += perRows {
-			strips := [2]int{begin, min(begin+perRows, b.strips[1])}
-			b.copyStrips(strips, chunk)
-			for panel := b.panels[0]; panel < b.panels[1]; panel += perBlock {
-				stop := min(panel+perBlock, b.panels[1])
-				for i := strips[0]; i < strips[1]; i++ {
-					b.strip(p, i, i-begin, chunk, [2]int{panel, stop}, accumulate)
+	for x, more := b.layer(first, b.strips[0], 0), true; more; {
+		var next layer
+		next, more = b.after(&x, end)
+		for panel := b.panels[0]; panel < b.panels[1]; panel += perBlock {
+			stop := min(panel+perBlock, b.panels[1])
+			for i := x.begin; i < x.end; i++ {
+				if panel == b.panels[0] {
+					b.copyAhead(&x, &next, i-x.begin)
 				}
-				if last && chunk == end-1 {
-					b.final(strips, panel*b.micro.NR, min(stop*b.micro.NR, b.spec.N))
-				}
+				b.strip(p, &x, i, panel, stop)
+			}
+			b.ahead.finish(b.micro)
+			if last && x.chunk == end-1 {
+				b.final(&x, panel*b.micro.NR, min(stop*b.micro.NR, b.spec.N))
 			}
 		}
+		x = next
 	}
 }
 
-func (b *block) final(strips [2]int, col, end int) {
-	begin, _ := strip(b.spec.M, b.plan.strips, strips[0])
-	row, rows := strip(b.spec.M, b.plan.strips, strips[1]-1)
+// layer is a range of a block's strips with a chunk of K.
+type layer struct {
+	chunk      int
+	begin, end int  // of the strips
+	accumulate bool // adds to C
+	copied     int  // how many strips, an even number, are copied
+	slot       int  // of the first copied strip
+	ready      bool // the first two have been copied, or will be by the end of the layer before
+}
+
+func (b *block) layer(chunk, begin, slot int) layer {
+	x := layer{chunk: chunk, begin: begin, end: min(begin+b.plan.stripsPerBlock(b.micro), b.strips[1]), slot: slot,
+		accumulate: b.to.accumulate || (chunk > 0 && !b.partial)}
+	x.copied = b.copies(&x)
+	return x
+}
+
+// after returns the layer after x, if there is one.
+func (b *block) after(x *layer, end int) (next layer, ok bool) {
+	slot := x.slot + x.copied
+	switch {
+	case x.end < b.strips[1]:
+		return b.layer(x.chunk, x.end, slot), true
+	case x.chunk+1 < end:
+		return b.layer(x.chunk+1, b.strips[0], slot), true
+	}
+	return next, false
+}
+
+func (b *block) final(x *layer, col, end int) {
+	begin, _ := b.rowsOf(x.begin)
+	row, rows := b.rowsOf(x.end - 1)
 	b.finish(b.worker, b.matrix, begin, row+rows-begin, col, end-col)
 }
 
-// copyStrips copies the strips' part of a transposed A, if that pays: where rows are a power of two apart, they evict each
-// other from the caches before the next panel (1024³: 76 % of the peak in place, 90 % copied); where many panels follow,
-// it costs little. Strips at A's edge stay in place.
-func (b *block) copyStrips(strips [2]int, chunk int) {
-	if b.plan.copied == 0 {
-		return
+// strip multiplies a few rows of A by panels [panel, stop) of a chunk.
+func (b *block) strip(p *panels, x *layer, i, panel, stop int) {
+	row, rows := b.rowsOf(i)
+	first, terms := b.chunkRange(x.chunk)
+	nr := b.micro.NR
+	s := sweep{kernel: b.micro.Rows[rows], rows: rows, terms: terms, lda: b.spec.LDA,
+		b: p.data[b.at(p, x.chunk, panel):], ldb: nr, step: nr * terms,
+		c: b.to.c[row*b.to.ld+panel*nr:], ldc: b.to.ld, cols: min(stop*nr, b.to.cols) - panel*nr,
+		edge: b.own, accumulate: x.accumulate}
+	if p.inPlace {
+		s.ldb, s.step = b.spec.LDB, nr
 	}
-	first, terms := b.chunkRange(chunk)
-	for i := strips[0]; i < strips[1]; i++ {
-		if row, _ := strip(b.spec.M, b.plan.strips, i); row+stripRows <= b.spec.M {
-			b.micro.packStrip(terms, &b.a[first*b.spec.LDA+row], &b.own[b.stripAt(i-strips[0])], b.spec.LDA)
-		}
-	}
-}
-
-// stripAt returns where a copied strip begins in the worker's scratch.
-func (b *block) stripAt(slot int) int { return b.plan.tile + slot*b.plan.stripFloats() }
-
-// operandA returns the kernel for a strip, where its part of A begins, and A's leading dimension there. slot is the
-// strip's number among the copied ones.
-func (b *block) operandA(row, rows, first, slot int) (kernel MicroFunc, a *float32, lda int) {
 	switch {
 	case !b.spec.TransA:
-		return b.micro.Rows[rows], &b.a[row*b.spec.LDA+first], b.spec.LDA
-	case b.plan.copied > 0 && row+stripRows <= b.spec.M:
-		return b.micro.Cols[rows], &b.own[b.stripAt(slot)], stripRows
+		s.a = &b.a[row*b.spec.LDA+first]
+	case i-x.begin < x.copied:
+		s.kernel, s.a, s.lda = b.micro.Cols[rows], b.copied(x, i-x.begin), stripRows
+		s.micro, s.ahead = b.micro, &b.ahead
+	default:
+		s.kernel, s.a = b.micro.Cols[rows], &b.a[first*b.spec.LDA+row]
 	}
-	return b.micro.Cols[rows], &b.a[first*b.spec.LDA+row], b.spec.LDA
-}
-
-// strip multiplies a few rows of A by a range of panels of a chunk.
-func (b *block) strip(p *panels, i, slot, chunk int, columns [2]int, accumulate bool) {
-	row, rows := strip(b.spec.M, b.plan.strips, i)
-	first, terms := b.chunkRange(chunk)
-	kernel, ap, lda := b.operandA(row, rows, first, slot)
-	nr := b.micro.NR
-	x := sweep{kernel: kernel, rows: rows, terms: terms, a: ap, lda: lda, b: p.data[b.at(p, chunk, columns[0]):], ldb: nr, step: nr * terms,
-		c: b.to.c[row*b.to.ld+columns[0]*nr:], ldc: b.to.ld, cols: min(columns[1]*nr, b.to.cols) - columns[0]*nr,
-		edge: b.own, accumulate: accumulate}
-	if p.inPlace {
-		x.ldb, x.step = b.spec.LDB, nr
-	}
-	x.run(nr)
+	s.run(nr)
 }
 
 // sweep is the product of a strip of A with neighbouring panels of B.
@@ -99,6 +109,8 @@ type sweep struct {
 	ldc, cols   int
 	edge        []float32 // a tile of scratch
 	accumulate  bool
+	micro       *Micro
+	ahead       *copying // what to copy on the way, or nil
 }
 
 func (x *sweep) run(nr int) {
@@ -109,6 +121,10 @@ func (x *sweep) run(nr int) {
 				put(x.c[r*x.ldc+col:][:cols], x.edge[r*nr:], x.accumulate)
 			}
 			return
+		}
+		if x.ahead != nil && x.ahead.rows >= x.terms/4 && x.ahead.rows > 0 {
+			x.ahead.with(x, bp, col)
+			continue
 		}
 		x.kernel(x.terms, x.a, &x.b[bp], &x.c[col], x.lda, x.ldb, x.ldc, x.accumulate)
 	}

@@ -32,29 +32,62 @@ func (g *Gemm) at(x *panels, chunk, panel int) int {
 
 // packParallel fills x from the matrix b.
 func (g *Gemm) packParallel(r Runner, b []float32, x *panels) {
-	items := x.count * x.depth
+	items := g.packItems(x)
 	tasks := min(items, 2*taskCount)
 	r.Run(tasks, func(_, task int) {
 		begin, end := share(items, tasks, task)
 		for i := begin; i < end; i++ {
-			g.packPanel(b, x, x.chunk+i/x.count, x.panel+i%x.count)
+			g.packItem(b, x, i)
 		}
 	})
 }
 
 // packSerial fills x from the matrix b.
 func (g *Gemm) packSerial(b []float32, x *panels) {
-	for i := range x.count * x.depth {
-		g.packPanel(b, x, x.chunk+i/x.count, x.panel+i%x.count)
+	for i := range g.packItems(x) {
+		g.packItem(b, x, i)
 	}
 }
 
-func (g *Gemm) packPanel(b []float32, x *panels, chunk, panel int) {
+// packItems returns the pieces in which x is packed: panels of a chunk if B is transposed, else some rows of many panels.
+func (g *Gemm) packItems(x *panels) int {
+	if g.spec.TransB {
+		return x.depth * x.count
+	}
+	return x.depth * ceilDiv(x.count, packPanels) * ceilDiv(g.plan.terms, packTerms)
+}
+
+func (g *Gemm) packItem(b []float32, x *panels, i int) {
+	if g.spec.TransB {
+		g.packRows(b, x, x.chunk+i/x.count, x.panel+i%x.count, 1, 0, g.plan.terms)
+		return
+	}
+	pieces, groups := ceilDiv(g.plan.terms, packTerms), ceilDiv(x.count, packPanels)
+	panel := i / pieces % groups * packPanels
+	g.packRows(b, x, x.chunk+i/pieces/groups, x.panel+panel, min(packPanels, x.count-panel), i%pieces*packTerms, packTerms)
+}
+
+// packRows fills rows [skip, skip+count) of n neighbouring panels of a chunk, as far as the chunk goes.
+func (g *Gemm) packRows(b []float32, x *panels, chunk, panel, n, skip, count int) {
 	nr, ld := g.micro.NR, g.spec.LDB
 	first, terms := g.chunkRange(chunk)
-	col, at := panel*nr, g.at(x, chunk, panel)
-	start := pick(g.spec.TransB, col*ld+first, first*ld+col)
-	g.micro.packPanel(x.data[at:at+terms*nr], b[start:], ld, terms, min(nr, g.spec.N-col), g.spec.TransB)
+	count = min(count, terms-skip)
+	if count <= 0 {
+		return
+	}
+	at := g.at(x, chunk, panel) + skip*nr
+	first += skip
+	if !g.spec.TransB {
+		if whole := min(n, g.spec.N/nr-panel); whole > 0 {
+			g.micro.packPanels(count, whole, &b[first*ld+panel*nr], &x.data[at], ld, terms*nr)
+			panel, n, at = panel+whole, n-whole, at+whole*terms*nr
+		}
+	}
+	for end := panel + n; panel < end; panel++ {
+		start := pick(g.spec.TransB, panel*nr*ld+first, first*ld+panel*nr)
+		g.micro.packPanel(x.data[at:at+count*nr], b[start:], ld, count, min(nr, g.spec.N-panel*nr), g.spec.TransB)
+		at += terms * nr
+	}
 }
 
 // packPanel writes a panel of terms rows, of which the first cols <= NR columns come from b and the others are zero. b

@@ -1,21 +1,26 @@
 package kernel
 
-// How a product is cut up. Nothing here depends on the number of workers.
+import "math"
+
+// How a product is cut up. How many workers there are has an influence on the blocks of C alone, not on any sum.
 const (
 	chunkTerms  = 512      // most terms of K between two visits of C: a strip of A stays in the first-level cache
-	chunkTermsA = 256      // the same for a transposed A, of whose cache lines a strip uses a half
 	blockCols   = 256      // columns worked on at a time: their panels of one chunk, 512 KiB, stay in the second-level cache
-	blockRows   = 64       // rows of a task
-	taskCount   = 16       // tasks wanted at least, where there is work for so many
+	blockRows   = 64       // rows worked on at a time
+	blockTasks  = 16       // most tasks of a worker
+	farCost     = 6        // elements of C whose work equals fetching a row or column of a block from far away
+	lateness    = 0.2      // of a task, by which a worker may come late
+	taskCount   = 16       // tasks wanted at least of those that do not depend on the workers, where there is work for so many
 	taskFlops   = 1 << 20  // work that makes a task worth its start
 	matrixFlops = 64 << 20 // work of a matrix from which on all workers share it, however many matrices there are
-	copyPanels  = 32       // panels from which on copying a transposed A pays
-	copyStride  = 1024     // or the leading dimension whose multiples make it pay
+	copyPanels  = 4        // panels from which on copying a transposed A pays
 	stripMargin = 16       // floats between copied strips, so that they do not evict each other
 	inPlaceRows = 64       // rows up to which B is not worth packing
 	inPlaceCols = 256      // or leading dimension of B up to which a chunk of it stays in the second-level cache as it is
 	groupFloats = 2 << 20  // packed floats of B at a time, 8 MiB
 	groupCols   = 4096     // columns of B at a time
+	packPanels  = 16       // panels of B that are packed side by side
+	packTerms   = 128      // rows of B that are packed at a time
 	partTerms   = 1024     // least terms of a part when K is split
 	partFloats  = 4 << 20  // most floats in all partial sums
 )
@@ -31,15 +36,15 @@ const (
 
 type gemmPlan struct {
 	mode   gemmMode
+	flops  float64
 	terms  int // of a chunk of K; the last may have fewer
 	chunks int
 	strips int // of at most MR rows
 	panels int // of NR columns
 
-	rowTasks, colTasks int // of splitMatrix
-	groupPanels        int // panels and chunks of B that are packed at a time
-	groupChunks        int
-	parts              int // of splitTerms
+	groupPanels int // panels and chunks of B that are packed at a time
+	groupChunks int
+	parts       int // of splitTerms
 
 	inPlace bool // B is read where it lies
 
@@ -52,18 +57,18 @@ func newGemmPlan(s *GemmSpec, m *Micro) gemmPlan {
 	if s.M == 0 || s.N == 0 || s.K == 0 {
 		return p
 	}
-	p.terms = ceilDiv(s.K, ceilDiv(s.K, pick(s.TransA, chunkTermsA, chunkTerms)))
+	p.terms = ceilDiv(s.K, ceilDiv(s.K, chunkTerms))
 	p.chunks = ceilDiv(s.K, p.terms)
-	flops := 2 * float64(s.M) * float64(s.N) * float64(s.K)
+	p.flops = 2 * float64(s.M) * float64(s.N) * float64(s.K)
 	p.tile = m.MR * m.NR
 	p.inPlace = !s.TransB && s.N%m.NR == 0 && (s.M <= inPlaceRows || s.LDB <= inPlaceCols)
-	if s.TransA && m.packStrip != nil && (p.panels >= copyPanels || s.LDA%copyStride == 0) {
-		p.copied = p.stripsPerBlock(m) * p.stripFloats()
+	if s.TransA && m.colsCopy != nil && p.panels >= copyPanels {
+		p.copied = p.copySlots(m) * p.stripFloats()
 	}
 	p.private = p.tile + p.copied
 	width := p.panels * m.NR // columns with the last panel filled up
 	switch {
-	case flops < 2*taskFlops || s.Batch >= taskCount/2 && flops < matrixFlops:
+	case p.flops < 2*taskFlops || s.Batch >= taskCount/2 && p.flops < matrixFlops:
 		p.mode = wholeMatrices
 		p.private += width * p.terms
 	case p.splitsTerms(s, width):
@@ -72,7 +77,6 @@ func newGemmPlan(s *GemmSpec, m *Micro) gemmPlan {
 		p.shared = p.parts * s.M * width
 	default:
 		p.mode = splitMatrix
-		p.splitTasks(flops, m)
 		p.groupPanels = min(p.panels, groupCols/m.NR)
 		p.groupChunks = min(p.chunks, max(1, groupFloats/(p.groupPanels*m.NR*p.terms)))
 		p.shared = p.groupPanels * m.NR * p.groupChunks * p.terms
@@ -82,6 +86,9 @@ func newGemmPlan(s *GemmSpec, m *Micro) gemmPlan {
 
 // stripsPerBlock returns the strips in blockRows rows.
 func (p *gemmPlan) stripsPerBlock(m *Micro) int { return max(1, blockRows/m.MR) }
+
+// copySlots returns the places for copied strips: those of a layer and the next one's first two.
+func (p *gemmPlan) copySlots(m *Micro) int { return p.stripsPerBlock(m) + 2 }
 
 func (p *gemmPlan) stripFloats() int { return stripRows*p.terms + stripMargin }
 
@@ -95,12 +102,23 @@ func (p *gemmPlan) splitsTerms(s *GemmSpec, width int) bool {
 	return p.parts >= taskCount/2
 }
 
-// splitTasks cuts C into blocks of rows and, if these are too few, of columns, then into smaller blocks of rows.
-func (p *gemmPlan) splitTasks(flops float64, m *Micro) {
-	wanted := int(min(taskCount, max(1, flops/taskFlops)))
-	p.rowTasks = ceilDiv(p.strips, p.stripsPerBlock(m))
-	p.colTasks = min(p.panels, ceilDiv(wanted, p.rowTasks))
-	p.rowTasks = min(p.strips, max(p.rowTasks, ceilDiv(wanted, p.colTasks)))
+// grid cuts C into blocks for the tasks of splitMatrix; which element is in which block has no influence on its bits. Of
+// some candidates it takes the one for which the busiest worker is done first: an element of C costs one unit and, since a
+// block's part of A and of B must come from far away once, more in a flat block.
+func (g *Gemm) grid(workers, panels int) (rowTasks, colTasks int) {
+	most := int(min(blockTasks*float64(workers), max(1, g.plan.flops/taskFlops)))
+	best := math.Inf(1)
+	for cols := 1; cols <= min(panels, most); cols++ {
+		for wanted := min(workers, most); wanted <= most; wanted += workers {
+			rows := min(g.plan.strips, ceilDiv(wanted, cols))
+			height, width := ceilDiv(g.plan.strips, rows)*g.micro.MR, ceilDiv(panels, cols)*g.micro.NR
+			work := float64(height*width + farCost*(height+width))
+			if cost := work * (float64(ceilDiv(rows*cols, workers)) + lateness); cost < best {
+				best, rowTasks, colTasks = cost, rows, cols
+			}
+		}
+	}
+	return rowTasks, colTasks
 }
 
 // packed returns the floats of one matrix B in panels.
@@ -115,4 +133,14 @@ func share(n, parts, i int) (begin, end int) { return n * i / parts, n * (i + 1)
 func strip(rows, strips, i int) (begin, count int) {
 	begin, end := share(rows, strips, i)
 	return begin, end - begin
+}
+
+// rowsOf returns the rows of strip i: MR, but for the last two, which share what is left.
+func (g *Gemm) rowsOf(i int) (begin, count int) {
+	whole := max(0, g.plan.strips-2)
+	if i < whole {
+		return i * g.micro.MR, g.micro.MR
+	}
+	begin, count = strip(g.spec.M-whole*g.micro.MR, g.plan.strips-whole, i-whole)
+	return begin + whole*g.micro.MR, count
 }

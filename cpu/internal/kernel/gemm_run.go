@@ -112,7 +112,7 @@ func (x *gemmRun) splitMatrix(r Runner) {
 
 // blocks multiplies A by panels of B, a task for each block of C.
 func (x *gemmRun) blocks(r Runner, matrix int, p *panels) {
-	rowTasks, colTasks := x.plan.rowTasks, min(x.plan.colTasks, p.count)
+	rowTasks, colTasks := x.grid(r.Workers(), p.count)
 	r.Run(rowTasks*colTasks, func(worker, task int) {
 		b := block{gemmRun: x, matrix: matrix, a: x.a[matrix*x.spec.StrideA:], to: x.output(matrix),
 			own: x.privateScratch(worker), worker: worker}

@@ -168,6 +168,7 @@ func TestGemmModes(t *testing.T) {
 		{70, 90, 300, 3, splitMatrix},
 		{9, 1000, 1100, 1, splitMatrix},
 		{300, 33, 520, 1, splitMatrix},
+		{150, 140, 1100, 1, splitMatrix}, // of a transposed A, strips are copied ahead, over rows and chunks of K
 		{40, 50, 60, 20, wholeMatrices},
 		{7, 5, 1200, 9, wholeMatrices},
 		{17, 20, 8300, 1, splitTerms},

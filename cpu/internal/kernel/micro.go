@@ -15,12 +15,15 @@ type Micro struct {
 	// Cols[m] reads A transposed in place: A[p*lda+i].
 	Cols [maxRows + 1]MicroFunc
 
-	// pack copies k rows of NR floats, ldb apart, into a panel. packTransposed makes a panel of k rows from NR rows of k
-	// floats, ldb apart; k is a multiple of lanes.
-	pack, packTransposed func(k int, b, panel *float32, ldb int)
-	// packStrip copies k > 0 rows of stripRows floats of a transposed A, lda apart, into a contiguous strip; nil for the
-	// reference.
-	packStrip func(k int, a, strip *float32, lda int)
+	// packPanels copies k > 0 rows of panels > 0 times NR floats, ldb apart, into panels that are gap floats apart.
+	packPanels func(k, panels int, b, panel *float32, ldb, gap int)
+	// packTransposed makes a panel of k rows from NR rows of k floats, ldb apart; k is a multiple of lanes.
+	packTransposed func(k int, b, panel *float32, ldb int)
+	// copyStrips copies k rows of a transposed A, lda apart, into two strips: stripRows floats each, the second's from MR
+	// floats further on. colsCopy is Cols[MR] that does the same on the way, one row every four terms: what is needed next
+	// comes while there is time to wait for it. Both are nil for the reference.
+	copyStrips func(k int, a *float32, lda int, strip, next *float32)
+	colsCopy   func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool, from *float32, ldFrom int, strip, next *float32)
 	// add computes dst[i] += src[i]; n is a multiple of NR.
 	add func(n int, dst, src *float32)
 	// peak runs n times 24 independent vector multiply-adds; nil for the reference.
@@ -31,6 +34,9 @@ type Micro struct {
 // MicroFunc computes one tile over k >= 0 terms; accumulate adds to C instead of overwriting it. The sum over the terms is
 // one chain in ascending order, and C is added last: a row's bits do not depend on how many rows its tile has.
 type MicroFunc func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool)
+
+// pack copies k > 0 rows of NR floats, ldb apart, into a panel.
+func (m *Micro) pack(k int, b, panel *float32, ldb int) { m.packPanels(k, 1, b, panel, ldb, 0) }
 
 // stripRows is how many rows of C a copied strip of A serves: the most that MR is on any tier.
 const stripRows = 8
@@ -45,7 +51,7 @@ const (
 func microReference() Micro {
 	m := Micro{
 		MR: refRows, NR: refCols, lanes: 1,
-		pack: refPack, packTransposed: refPackTransposed, add: refAdd,
+		packPanels: refPackPanels, packTransposed: refPackTransposed, add: refAdd,
 	}
 	for rows := 1; rows <= refRows; rows++ {
 		m.Rows[rows] = func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool) {
@@ -90,9 +96,11 @@ func refRow(k int, a, b *float32, termStride, ldb int) [refCols]float32 {
 	return [refCols]float32{s0, s1, s2, s3, s4, s5, s6, s7}
 }
 
-func refPack(k int, b, panel *float32, ldb int) {
-	for p := range k {
-		copy(view(offset(panel, p*refCols), refCols), view(offset(b, p*ldb), refCols))
+func refPackPanels(k, panels int, b, panel *float32, ldb, gap int) {
+	for j := range panels {
+		for p := range k {
+			copy(view(offset(panel, j*gap+p*refCols), refCols), view(offset(b, j*refCols+p*ldb), refCols))
+		}
 	}
 }
 

@@ -51,13 +51,16 @@ func microAVX512Cols7(k int, a *float32, b *float32, c *float32, lda int, ldb in
 func microAVX512Cols8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
 
 //go:noescape
-func packAVX512(k int, b *float32, panel *float32, ldb int)
+func microAVX512Copy8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32)
+
+//go:noescape
+func copyStripsAVX512(k int, a *float32, lda int, strip *float32, next *float32)
+
+//go:noescape
+func packAVX512(k int, panels int, b *float32, panel *float32, ldb int, gap int)
 
 //go:noescape
 func packTransposedAVX512(k int, b *float32, panel *float32, ldb int)
-
-//go:noescape
-func packStripAVX512(k int, a *float32, strip *float32, lda int)
 
 //go:noescape
 func addAVX512(n int, dst *float32, src *float32)
@@ -101,13 +104,16 @@ func microAVX2Cols5(k int, a *float32, b *float32, c *float32, lda int, ldb int,
 func microAVX2Cols6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
 
 //go:noescape
-func packAVX2(k int, b *float32, panel *float32, ldb int)
+func microAVX2Copy6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32)
+
+//go:noescape
+func copyStripsAVX2(k int, a *float32, lda int, strip *float32, next *float32)
+
+//go:noescape
+func packAVX2(k int, panels int, b *float32, panel *float32, ldb int, gap int)
 
 //go:noescape
 func packTransposedAVX2(k int, b *float32, panel *float32, ldb int)
-
-//go:noescape
-func packStripAVX2(k int, a *float32, strip *float32, lda int)
 
 //go:noescape
 func addAVX2(n int, dst *float32, src *float32)

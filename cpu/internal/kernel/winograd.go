@@ -10,12 +10,13 @@ package kernel
 // apart, in the order of the 6×6 grid's rows; all strides are in floats. c counts channels and is a multiple of lanes.
 type Winograd struct {
 	lanes int
-	// input writes V = B^T d B; each of the 36 pixels has its own pointer to channel 0.
-	input func(c int, x *[36]*float32, v *float32, xi int)
+	// input writes V = B^T d B; each of the 36 pixels has its own pointer to channel 0. Meanwhile the processor may fetch the
+	// pixels of next, the table of the tile that follows.
+	input func(c int, x, next *[36]*float32, v *float32, xi int)
 	// output writes y = A^T m A to 4×4 pixels, px and row apart. It may overwrite m.
 	output func(c int, m *float32, xi int, y *float32, px, row int)
-	// gradient writes Z = A y A^T, the transposed output transform.
-	gradient func(c int, y *float32, px, row int, z *float32, xi int)
+	// gradient writes Z = A y A^T, the transposed output transform; next is where the tile that follows begins.
+	gradient func(c int, y, next *float32, px, row int, z *float32, xi int)
 	// filter writes U = G g G^T for n rows of lanes channels: nine weights tap apart, rows wrow and urow apart.
 	filter func(n int, w *float32, tap, wrow int, u *float32, xi, urow int)
 	// filterGradient writes w = G^T u G, the transposed filter transform. It may overwrite u.
@@ -74,7 +75,7 @@ var (
 	}
 )
 
-func refWinogradInput(c int, x *[36]*float32, v *float32, xi int) {
+func refWinogradInput(c int, x, _ *[36]*float32, v *float32, xi int) {
 	for ch := range c {
 		var d, t [6][6]float32
 		for i := range x {
@@ -118,7 +119,7 @@ func refWinogradOutput(c int, m *float32, xi int, y *float32, px, row int) {
 	}
 }
 
-func refWinogradGradient(c int, y *float32, px, row int, z *float32, xi int) {
+func refWinogradGradient(c int, y, _ *float32, px, row int, z *float32, xi int) {
 	for ch := range c {
 		var t [6][4]float32
 		for r := range 4 {

@@ -2,35 +2,84 @@
 
 #include "textflag.h"
 
-// func winogradInputAVX512(c int, x *[36]*float32, v *float32, xi int)
-// Requires: AVX, AVX512F
-TEXT ·winogradInputAVX512(SB), NOSPLIT, $0-32
+// func winogradInputAVX512(c int, x *[36]*float32, next *[36]*float32, v *float32, xi int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·winogradInputAVX512(SB), NOSPLIT, $0-40
 	MOVQ         x+8(FP), AX
-	MOVQ         v+16(FP), CX
-	MOVQ         xi+24(FP), DX
-	SHLQ         $0x02, DX
-	LEAQ         (DX)(DX*2), BX
-	LEAQ         (BX)(BX*1), SI
-	LEAQ         (SI)(SI*2), DI
-	XORQ         R8, R8
+	MOVQ         next+16(FP), CX
+	MOVQ         v+24(FP), DX
+	MOVQ         xi+32(FP), BX
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         (SI)(SI*1), DI
+	LEAQ         (DI)(DI*2), R8
+	XORQ         R9, R9
 	VBROADCASTSS winograd0<>+0(SB), Z0
 	VBROADCASTSS winograd1<>+0(SB), Z1
 	VBROADCASTSS winograd2<>+0(SB), Z2
 	VBROADCASTSS winograd3<>+0(SB), Z3
-	MOVQ         c+0(FP), R9
+	MOVQ         c+0(FP), R10
 	PCALIGN      $0x40
 
 loop:
-	MOVQ              (AX), R10
-	VMOVUPS           (R10)(R8*1), Z4
-	MOVQ              8(AX), R10
-	VMOVUPS           (R10)(R8*1), Z5
-	MOVQ              16(AX), R10
-	VMOVUPS           (R10)(R8*1), Z6
-	MOVQ              24(AX), R10
-	VMOVUPS           (R10)(R8*1), Z7
-	MOVQ              32(AX), R10
-	VMOVUPS           (R10)(R8*1), Z8
+	MOVQ              16(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              24(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              32(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              40(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              64(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              72(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              80(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              88(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              112(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              120(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              128(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              136(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              160(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              168(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              176(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              184(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              208(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              216(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              224(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              232(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              256(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              264(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              272(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              280(CX), R11
+	PREFETCHT0        (R11)(R9*1)
+	MOVQ              (AX), R11
+	VMOVUPS           (R11)(R9*1), Z4
+	MOVQ              8(AX), R11
+	VMOVUPS           (R11)(R9*1), Z5
+	MOVQ              16(AX), R11
+	VMOVUPS           (R11)(R9*1), Z6
+	MOVQ              24(AX), R11
+	VMOVUPS           (R11)(R9*1), Z7
+	MOVQ              32(AX), R11
+	VMOVUPS           (R11)(R9*1), Z8
 	VMOVAPS           Z8, Z9
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z4, Z9
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z6, Z9
@@ -41,16 +90,16 @@ loop:
 	VMOVAPS           Z4, Z5
 	VFMADD231PS       Z7, Z0, Z4
 	VFNMADD231PS      Z7, Z0, Z5
-	MOVQ              48(AX), R10
-	VMOVUPS           (R10)(R8*1), Z6
-	MOVQ              56(AX), R10
-	VMOVUPS           (R10)(R8*1), Z7
-	MOVQ              64(AX), R10
-	VMOVUPS           (R10)(R8*1), Z8
-	MOVQ              72(AX), R10
-	VMOVUPS           (R10)(R8*1), Z10
-	MOVQ              80(AX), R10
-	VMOVUPS           (R10)(R8*1), Z11
+	MOVQ              48(AX), R11
+	VMOVUPS           (R11)(R9*1), Z6
+	MOVQ              56(AX), R11
+	VMOVUPS           (R11)(R9*1), Z7
+	MOVQ              64(AX), R11
+	VMOVUPS           (R11)(R9*1), Z8
+	MOVQ              72(AX), R11
+	VMOVUPS           (R11)(R9*1), Z10
+	MOVQ              80(AX), R11
+	VMOVUPS           (R11)(R9*1), Z11
 	VMOVAPS           Z11, Z12
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z6, Z12
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z8, Z12
@@ -61,16 +110,16 @@ loop:
 	VMOVAPS           Z6, Z7
 	VFMADD231PS       Z10, Z0, Z6
 	VFNMADD231PS      Z10, Z0, Z7
-	MOVQ              96(AX), R10
-	VMOVUPS           (R10)(R8*1), Z8
-	MOVQ              104(AX), R10
-	VMOVUPS           (R10)(R8*1), Z10
-	MOVQ              112(AX), R10
-	VMOVUPS           (R10)(R8*1), Z11
-	MOVQ              120(AX), R10
-	VMOVUPS           (R10)(R8*1), Z13
-	MOVQ              128(AX), R10
-	VMOVUPS           (R10)(R8*1), Z14
+	MOVQ              96(AX), R11
+	VMOVUPS           (R11)(R9*1), Z8
+	MOVQ              104(AX), R11
+	VMOVUPS           (R11)(R9*1), Z10
+	MOVQ              112(AX), R11
+	VMOVUPS           (R11)(R9*1), Z11
+	MOVQ              120(AX), R11
+	VMOVUPS           (R11)(R9*1), Z13
+	MOVQ              128(AX), R11
+	VMOVUPS           (R11)(R9*1), Z14
 	VMOVAPS           Z14, Z15
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z8, Z15
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z11, Z15
@@ -81,16 +130,16 @@ loop:
 	VMOVAPS           Z8, Z10
 	VFMADD231PS       Z13, Z0, Z8
 	VFNMADD231PS      Z13, Z0, Z10
-	MOVQ              144(AX), R10
-	VMOVUPS           (R10)(R8*1), Z11
-	MOVQ              152(AX), R10
-	VMOVUPS           (R10)(R8*1), Z13
-	MOVQ              160(AX), R10
-	VMOVUPS           (R10)(R8*1), Z14
-	MOVQ              168(AX), R10
-	VMOVUPS           (R10)(R8*1), Z16
-	MOVQ              176(AX), R10
-	VMOVUPS           (R10)(R8*1), Z17
+	MOVQ              144(AX), R11
+	VMOVUPS           (R11)(R9*1), Z11
+	MOVQ              152(AX), R11
+	VMOVUPS           (R11)(R9*1), Z13
+	MOVQ              160(AX), R11
+	VMOVUPS           (R11)(R9*1), Z14
+	MOVQ              168(AX), R11
+	VMOVUPS           (R11)(R9*1), Z16
+	MOVQ              176(AX), R11
+	VMOVUPS           (R11)(R9*1), Z17
 	VMOVAPS           Z17, Z18
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z11, Z18
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z14, Z18
@@ -101,16 +150,16 @@ loop:
 	VMOVAPS           Z11, Z13
 	VFMADD231PS       Z16, Z0, Z11
 	VFNMADD231PS      Z16, Z0, Z13
-	MOVQ              192(AX), R10
-	VMOVUPS           (R10)(R8*1), Z14
-	MOVQ              200(AX), R10
-	VMOVUPS           (R10)(R8*1), Z16
-	MOVQ              208(AX), R10
-	VMOVUPS           (R10)(R8*1), Z17
-	MOVQ              216(AX), R10
-	VMOVUPS           (R10)(R8*1), Z19
-	MOVQ              224(AX), R10
-	VMOVUPS           (R10)(R8*1), Z20
+	MOVQ              192(AX), R11
+	VMOVUPS           (R11)(R9*1), Z14
+	MOVQ              200(AX), R11
+	VMOVUPS           (R11)(R9*1), Z16
+	MOVQ              208(AX), R11
+	VMOVUPS           (R11)(R9*1), Z17
+	MOVQ              216(AX), R11
+	VMOVUPS           (R11)(R9*1), Z19
+	MOVQ              224(AX), R11
+	VMOVUPS           (R11)(R9*1), Z20
 	VMOVAPS           Z20, Z21
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z14, Z21
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z17, Z21
@@ -121,16 +170,16 @@ loop:
 	VMOVAPS           Z14, Z16
 	VFMADD231PS       Z19, Z0, Z14
 	VFNMADD231PS      Z19, Z0, Z16
-	MOVQ              240(AX), R10
-	VMOVUPS           (R10)(R8*1), Z17
-	MOVQ              248(AX), R10
-	VMOVUPS           (R10)(R8*1), Z19
-	MOVQ              256(AX), R10
-	VMOVUPS           (R10)(R8*1), Z20
-	MOVQ              264(AX), R10
-	VMOVUPS           (R10)(R8*1), Z22
-	MOVQ              272(AX), R10
-	VMOVUPS           (R10)(R8*1), Z23
+	MOVQ              240(AX), R11
+	VMOVUPS           (R11)(R9*1), Z17
+	MOVQ              248(AX), R11
+	VMOVUPS           (R11)(R9*1), Z19
+	MOVQ              256(AX), R11
+	VMOVUPS           (R11)(R9*1), Z20
+	MOVQ              264(AX), R11
+	VMOVUPS           (R11)(R9*1), Z22
+	MOVQ              272(AX), R11
+	VMOVUPS           (R11)(R9*1), Z23
 	VMOVAPS           Z23, Z24
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z17, Z24
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z20, Z24
@@ -144,96 +193,96 @@ loop:
 	VMOVAPS           Z21, Z20
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z9, Z20
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z15, Z20
-	VMOVUPS           Z20, (CX)
+	VMOVUPS           Z20, (DX)
 	VMOVAPS           Z21, Z9
 	VMOVAPS           Z18, Z20
 	VFNMADD231PS      Z15, Z3, Z9
 	VFNMADD231PS      Z12, Z3, Z20
 	VMOVAPS           Z9, Z22
 	VFMADD231PS       Z20, Z0, Z9
-	VMOVUPS           Z9, (CX)(SI*1)
+	VMOVUPS           Z9, (DX)(DI*1)
 	VFNMADD231PS      Z20, Z0, Z22
-	VMOVUPS           Z22, (CX)(SI*2)
+	VMOVUPS           Z22, (DX)(DI*2)
 	VMOVAPS           Z21, Z9
 	VMOVAPS           Z18, Z20
 	VFNMADD231PS      Z15, Z1, Z9
 	VFNMADD231PS      Z12, Z1, Z20
 	VMOVAPS           Z9, Z15
 	VFMADD231PS       Z20, Z2, Z9
-	LEAQ              (CX)(DI*1), R10
-	VMOVUPS           Z9, (R10)
+	LEAQ              (DX)(R8*1), R11
+	VMOVUPS           Z9, (R11)
 	VFNMADD231PS      Z20, Z2, Z15
-	VMOVUPS           Z15, (R10)(SI*1)
+	VMOVUPS           Z15, (R11)(DI*1)
 	VMOVAPS           Z24, Z9
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z12, Z9
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z18, Z9
-	VMOVUPS           Z9, (R10)(SI*2)
-	LEAQ              (CX)(DX*1), R10
+	VMOVUPS           Z9, (R11)(DI*2)
+	LEAQ              (DX)(BX*1), R11
 	VMOVAPS           Z14, Z9
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z4, Z9
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z8, Z9
-	VMOVUPS           Z9, (R10)
+	VMOVUPS           Z9, (R11)
 	VMOVAPS           Z14, Z4
 	VMOVAPS           Z11, Z9
 	VFNMADD231PS      Z8, Z3, Z4
 	VFNMADD231PS      Z6, Z3, Z9
 	VMOVAPS           Z4, Z12
 	VFMADD231PS       Z9, Z0, Z4
-	VMOVUPS           Z4, (R10)(SI*1)
+	VMOVUPS           Z4, (R11)(DI*1)
 	VFNMADD231PS      Z9, Z0, Z12
-	VMOVUPS           Z12, (R10)(SI*2)
+	VMOVUPS           Z12, (R11)(DI*2)
 	VMOVAPS           Z14, Z4
 	VMOVAPS           Z11, Z9
 	VFNMADD231PS      Z8, Z1, Z4
 	VFNMADD231PS      Z6, Z1, Z9
 	VMOVAPS           Z4, Z8
 	VFMADD231PS       Z9, Z2, Z4
-	LEAQ              (R10)(DI*1), R10
-	VMOVUPS           Z4, (R10)
+	LEAQ              (R11)(R8*1), R11
+	VMOVUPS           Z4, (R11)
 	VFNMADD231PS      Z9, Z2, Z8
-	VMOVUPS           Z8, (R10)(SI*1)
+	VMOVUPS           Z8, (R11)(DI*1)
 	VMOVAPS           Z17, Z4
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z6, Z4
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z11, Z4
-	VMOVUPS           Z4, (R10)(SI*2)
-	LEAQ              (CX)(DX*2), R10
+	VMOVUPS           Z4, (R11)(DI*2)
+	LEAQ              (DX)(BX*2), R11
 	VMOVAPS           Z16, Z4
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z5, Z4
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z10, Z4
-	VMOVUPS           Z4, (R10)
+	VMOVUPS           Z4, (R11)
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z13, Z5
 	VFNMADD231PS      Z10, Z3, Z4
 	VFNMADD231PS      Z7, Z3, Z5
 	VMOVAPS           Z4, Z6
 	VFMADD231PS       Z5, Z0, Z4
-	VMOVUPS           Z4, (R10)(SI*1)
+	VMOVUPS           Z4, (R11)(DI*1)
 	VFNMADD231PS      Z5, Z0, Z6
-	VMOVUPS           Z6, (R10)(SI*2)
+	VMOVUPS           Z6, (R11)(DI*2)
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z13, Z5
 	VFNMADD231PS      Z10, Z1, Z4
 	VFNMADD231PS      Z7, Z1, Z5
 	VMOVAPS           Z4, Z6
 	VFMADD231PS       Z5, Z2, Z4
-	LEAQ              (R10)(DI*1), R10
-	VMOVUPS           Z4, (R10)
+	LEAQ              (R11)(R8*1), R11
+	VMOVUPS           Z4, (R11)
 	VFNMADD231PS      Z5, Z2, Z6
-	VMOVUPS           Z6, (R10)(SI*1)
+	VMOVUPS           Z6, (R11)(DI*1)
 	VMOVAPS           Z19, Z4
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z7, Z4
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z13, Z4
-	VMOVUPS           Z4, (R10)(SI*2)
-	MOVQ              8(AX), R10
-	VMOVUPS           (R10)(R8*1), Z4
-	MOVQ              16(AX), R10
-	VMOVUPS           (R10)(R8*1), Z5
-	MOVQ              24(AX), R10
-	VMOVUPS           (R10)(R8*1), Z6
-	MOVQ              32(AX), R10
-	VMOVUPS           (R10)(R8*1), Z7
-	MOVQ              40(AX), R10
-	VMOVUPS           (R10)(R8*1), Z8
+	VMOVUPS           Z4, (R11)(DI*2)
+	MOVQ              8(AX), R11
+	VMOVUPS           (R11)(R9*1), Z4
+	MOVQ              16(AX), R11
+	VMOVUPS           (R11)(R9*1), Z5
+	MOVQ              24(AX), R11
+	VMOVUPS           (R11)(R9*1), Z6
+	MOVQ              32(AX), R11
+	VMOVUPS           (R11)(R9*1), Z7
+	MOVQ              40(AX), R11
+	VMOVUPS           (R11)(R9*1), Z8
 	VMOVAPS           Z7, Z7
 	VMOVAPS           Z6, Z9
 	VFNMADD231PS      Z5, Z1, Z7
@@ -244,16 +293,16 @@ loop:
 	VMOVAPS           Z8, Z8
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z4, Z8
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z6, Z8
-	MOVQ              56(AX), R10
-	VMOVUPS           (R10)(R8*1), Z4
-	MOVQ              64(AX), R10
-	VMOVUPS           (R10)(R8*1), Z6
-	MOVQ              72(AX), R10
-	VMOVUPS           (R10)(R8*1), Z9
-	MOVQ              80(AX), R10
-	VMOVUPS           (R10)(R8*1), Z10
-	MOVQ              88(AX), R10
-	VMOVUPS           (R10)(R8*1), Z11
+	MOVQ              56(AX), R11
+	VMOVUPS           (R11)(R9*1), Z4
+	MOVQ              64(AX), R11
+	VMOVUPS           (R11)(R9*1), Z6
+	MOVQ              72(AX), R11
+	VMOVUPS           (R11)(R9*1), Z9
+	MOVQ              80(AX), R11
+	VMOVUPS           (R11)(R9*1), Z10
+	MOVQ              88(AX), R11
+	VMOVUPS           (R11)(R9*1), Z11
 	VMOVAPS           Z10, Z10
 	VMOVAPS           Z9, Z12
 	VFNMADD231PS      Z6, Z1, Z10
@@ -264,16 +313,16 @@ loop:
 	VMOVAPS           Z11, Z11
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z4, Z11
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z9, Z11
-	MOVQ              104(AX), R10
-	VMOVUPS           (R10)(R8*1), Z4
-	MOVQ              112(AX), R10
-	VMOVUPS           (R10)(R8*1), Z9
-	MOVQ              120(AX), R10
-	VMOVUPS           (R10)(R8*1), Z12
-	MOVQ              128(AX), R10
-	VMOVUPS           (R10)(R8*1), Z13
-	MOVQ              136(AX), R10
-	VMOVUPS           (R10)(R8*1), Z14
+	MOVQ              104(AX), R11
+	VMOVUPS           (R11)(R9*1), Z4
+	MOVQ              112(AX), R11
+	VMOVUPS           (R11)(R9*1), Z9
+	MOVQ              120(AX), R11
+	VMOVUPS           (R11)(R9*1), Z12
+	MOVQ              128(AX), R11
+	VMOVUPS           (R11)(R9*1), Z13
+	MOVQ              136(AX), R11
+	VMOVUPS           (R11)(R9*1), Z14
 	VMOVAPS           Z13, Z13
 	VMOVAPS           Z12, Z15
 	VFNMADD231PS      Z9, Z1, Z13
@@ -284,16 +333,16 @@ loop:
 	VMOVAPS           Z14, Z14
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z4, Z14
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z12, Z14
-	MOVQ              152(AX), R10
-	VMOVUPS           (R10)(R8*1), Z4
-	MOVQ              160(AX), R10
-	VMOVUPS           (R10)(R8*1), Z12
-	MOVQ              168(AX), R10
-	VMOVUPS           (R10)(R8*1), Z15
-	MOVQ              176(AX), R10
-	VMOVUPS           (R10)(R8*1), Z16
-	MOVQ              184(AX), R10
-	VMOVUPS           (R10)(R8*1), Z17
+	MOVQ              152(AX), R11
+	VMOVUPS           (R11)(R9*1), Z4
+	MOVQ              160(AX), R11
+	VMOVUPS           (R11)(R9*1), Z12
+	MOVQ              168(AX), R11
+	VMOVUPS           (R11)(R9*1), Z15
+	MOVQ              176(AX), R11
+	VMOVUPS           (R11)(R9*1), Z16
+	MOVQ              184(AX), R11
+	VMOVUPS           (R11)(R9*1), Z17
 	VMOVAPS           Z16, Z16
 	VMOVAPS           Z15, Z18
 	VFNMADD231PS      Z12, Z1, Z16
@@ -304,16 +353,16 @@ loop:
 	VMOVAPS           Z17, Z17
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z4, Z17
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z15, Z17
-	MOVQ              200(AX), R10
-	VMOVUPS           (R10)(R8*1), Z4
-	MOVQ              208(AX), R10
-	VMOVUPS           (R10)(R8*1), Z15
-	MOVQ              216(AX), R10
-	VMOVUPS           (R10)(R8*1), Z18
-	MOVQ              224(AX), R10
-	VMOVUPS           (R10)(R8*1), Z19
-	MOVQ              232(AX), R10
-	VMOVUPS           (R10)(R8*1), Z20
+	MOVQ              200(AX), R11
+	VMOVUPS           (R11)(R9*1), Z4
+	MOVQ              208(AX), R11
+	VMOVUPS           (R11)(R9*1), Z15
+	MOVQ              216(AX), R11
+	VMOVUPS           (R11)(R9*1), Z18
+	MOVQ              224(AX), R11
+	VMOVUPS           (R11)(R9*1), Z19
+	MOVQ              232(AX), R11
+	VMOVUPS           (R11)(R9*1), Z20
 	VMOVAPS           Z19, Z19
 	VMOVAPS           Z18, Z21
 	VFNMADD231PS      Z15, Z1, Z19
@@ -324,16 +373,16 @@ loop:
 	VMOVAPS           Z20, Z20
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z4, Z20
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z18, Z20
-	MOVQ              248(AX), R10
-	VMOVUPS           (R10)(R8*1), Z4
-	MOVQ              256(AX), R10
-	VMOVUPS           (R10)(R8*1), Z18
-	MOVQ              264(AX), R10
-	VMOVUPS           (R10)(R8*1), Z21
-	MOVQ              272(AX), R10
-	VMOVUPS           (R10)(R8*1), Z22
-	MOVQ              280(AX), R10
-	VMOVUPS           (R10)(R8*1), Z23
+	MOVQ              248(AX), R11
+	VMOVUPS           (R11)(R9*1), Z4
+	MOVQ              256(AX), R11
+	VMOVUPS           (R11)(R9*1), Z18
+	MOVQ              264(AX), R11
+	VMOVUPS           (R11)(R9*1), Z21
+	MOVQ              272(AX), R11
+	VMOVUPS           (R11)(R9*1), Z22
+	MOVQ              280(AX), R11
+	VMOVUPS           (R11)(R9*1), Z23
 	VMOVAPS           Z22, Z22
 	VMOVAPS           Z21, Z24
 	VFNMADD231PS      Z18, Z1, Z22
@@ -344,95 +393,95 @@ loop:
 	VMOVAPS           Z23, Z23
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z4, Z23
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z21, Z23
-	LEAQ              (CX)(BX*1), R10
+	LEAQ              (DX)(SI*1), R11
 	VMOVAPS           Z19, Z4
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z7, Z4
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z13, Z4
-	VMOVUPS           Z4, (R10)
+	VMOVUPS           Z4, (R11)
 	VMOVAPS           Z19, Z4
 	VMOVAPS           Z16, Z7
 	VFNMADD231PS      Z13, Z3, Z4
 	VFNMADD231PS      Z10, Z3, Z7
 	VMOVAPS           Z4, Z21
 	VFMADD231PS       Z7, Z0, Z4
-	VMOVUPS           Z4, (R10)(SI*1)
+	VMOVUPS           Z4, (R11)(DI*1)
 	VFNMADD231PS      Z7, Z0, Z21
-	VMOVUPS           Z21, (R10)(SI*2)
+	VMOVUPS           Z21, (R11)(DI*2)
 	VMOVAPS           Z19, Z4
 	VMOVAPS           Z16, Z7
 	VFNMADD231PS      Z13, Z1, Z4
 	VFNMADD231PS      Z10, Z1, Z7
 	VMOVAPS           Z4, Z13
 	VFMADD231PS       Z7, Z2, Z4
-	LEAQ              (R10)(DI*1), R10
-	VMOVUPS           Z4, (R10)
+	LEAQ              (R11)(R8*1), R11
+	VMOVUPS           Z4, (R11)
 	VFNMADD231PS      Z7, Z2, Z13
-	VMOVUPS           Z13, (R10)(SI*1)
+	VMOVUPS           Z13, (R11)(DI*1)
 	VMOVAPS           Z22, Z4
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z10, Z4
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z16, Z4
-	VMOVUPS           Z4, (R10)(SI*2)
-	LEAQ              (CX)(BX*1), R10
-	LEAQ              (R10)(DX*1), R10
+	VMOVUPS           Z4, (R11)(DI*2)
+	LEAQ              (DX)(SI*1), R11
+	LEAQ              (R11)(BX*1), R11
 	VMOVAPS           Z15, Z4
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z5, Z4
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z9, Z4
-	VMOVUPS           Z4, (R10)
+	VMOVUPS           Z4, (R11)
 	VMOVAPS           Z15, Z4
 	VMOVAPS           Z12, Z5
 	VFNMADD231PS      Z9, Z3, Z4
 	VFNMADD231PS      Z6, Z3, Z5
 	VMOVAPS           Z4, Z7
 	VFMADD231PS       Z5, Z0, Z4
-	VMOVUPS           Z4, (R10)(SI*1)
+	VMOVUPS           Z4, (R11)(DI*1)
 	VFNMADD231PS      Z5, Z0, Z7
-	VMOVUPS           Z7, (R10)(SI*2)
+	VMOVUPS           Z7, (R11)(DI*2)
 	VMOVAPS           Z15, Z4
 	VMOVAPS           Z12, Z5
 	VFNMADD231PS      Z9, Z1, Z4
 	VFNMADD231PS      Z6, Z1, Z5
 	VMOVAPS           Z4, Z7
 	VFMADD231PS       Z5, Z2, Z4
-	LEAQ              (R10)(DI*1), R10
-	VMOVUPS           Z4, (R10)
+	LEAQ              (R11)(R8*1), R11
+	VMOVUPS           Z4, (R11)
 	VFNMADD231PS      Z5, Z2, Z7
-	VMOVUPS           Z7, (R10)(SI*1)
+	VMOVUPS           Z7, (R11)(DI*1)
 	VMOVAPS           Z18, Z4
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z6, Z4
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z12, Z4
-	VMOVUPS           Z4, (R10)(SI*2)
-	LEAQ              (CX)(BX*1), R10
-	LEAQ              (R10)(DX*2), R10
+	VMOVUPS           Z4, (R11)(DI*2)
+	LEAQ              (DX)(SI*1), R11
+	LEAQ              (R11)(BX*2), R11
 	VMOVAPS           Z20, Z4
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z8, Z4
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z14, Z4
-	VMOVUPS           Z4, (R10)
+	VMOVUPS           Z4, (R11)
 	VMOVAPS           Z20, Z4
 	VMOVAPS           Z17, Z5
 	VFNMADD231PS      Z14, Z3, Z4
 	VFNMADD231PS      Z11, Z3, Z5
 	VMOVAPS           Z4, Z6
 	VFMADD231PS       Z5, Z0, Z4
-	VMOVUPS           Z4, (R10)(SI*1)
+	VMOVUPS           Z4, (R11)(DI*1)
 	VFNMADD231PS      Z5, Z0, Z6
-	VMOVUPS           Z6, (R10)(SI*2)
+	VMOVUPS           Z6, (R11)(DI*2)
 	VMOVAPS           Z20, Z4
 	VMOVAPS           Z17, Z5
 	VFNMADD231PS      Z14, Z1, Z4
 	VFNMADD231PS      Z11, Z1, Z5
 	VMOVAPS           Z4, Z6
 	VFMADD231PS       Z5, Z2, Z4
-	LEAQ              (R10)(DI*1), R10
-	VMOVUPS           Z4, (R10)
+	LEAQ              (R11)(R8*1), R11
+	VMOVUPS           Z4, (R11)
 	VFNMADD231PS      Z5, Z2, Z6
-	VMOVUPS           Z6, (R10)(SI*1)
+	VMOVUPS           Z6, (R11)(DI*1)
 	VMOVAPS           Z23, Z4
 	VFMADD231PS.BCST  winograd4<>+0(SB), Z11, Z4
 	VFNMADD231PS.BCST winograd5<>+0(SB), Z17, Z4
-	VMOVUPS           Z4, (R10)(SI*2)
-	ADDQ              $0x40, R8
-	ADDQ              $0x40, CX
-	SUBQ              $0x10, R9
+	VMOVUPS           Z4, (R11)(DI*2)
+	ADDQ              $0x40, R9
+	ADDQ              $0x40, DX
+	SUBQ              $0x10, R10
 	JG                loop
 	VZEROUPPER
 	RET
@@ -668,33 +717,58 @@ GLOBL winograd6<>(SB), RODATA|NOPTR, $4
 DATA winograd7<>+0(SB)/4, $(3.375)
 GLOBL winograd7<>(SB), RODATA|NOPTR, $4
 
-// func winogradGradientAVX512(c int, y *float32, px int, row int, z *float32, xi int)
-// Requires: AVX, AVX512F
-TEXT ·winogradGradientAVX512(SB), NOSPLIT, $0-48
+// func winogradGradientAVX512(c int, y *float32, next *float32, px int, row int, z *float32, xi int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·winogradGradientAVX512(SB), NOSPLIT, $0-56
 	MOVQ         y+8(FP), AX
-	MOVQ         px+16(FP), CX
+	MOVQ         px+24(FP), CX
 	SHLQ         $0x02, CX
 	LEAQ         (CX)(CX*2), DX
-	MOVQ         row+24(FP), BX
+	MOVQ         row+32(FP), BX
 	SHLQ         $0x02, BX
 	LEAQ         (BX)(BX*2), SI
-	MOVQ         z+32(FP), DI
-	MOVQ         xi+40(FP), R8
-	SHLQ         $0x02, R8
-	LEAQ         (R8)(R8*2), R9
-	LEAQ         (R9)(R9*1), R10
-	LEAQ         (R10)(R10*2), R11
+	MOVQ         next+16(FP), DI
+	MOVQ         z+40(FP), R8
+	MOVQ         xi+48(FP), R9
+	SHLQ         $0x02, R9
+	LEAQ         (R9)(R9*2), R10
+	LEAQ         (R10)(R10*1), R11
+	LEAQ         (R11)(R11*2), R12
 	VBROADCASTSS winograd0<>+0(SB), Z0
 	VBROADCASTSS winograd2<>+0(SB), Z1
-	MOVQ         c+0(FP), R12
+	MOVQ         c+0(FP), R13
 	PCALIGN      $0x40
 
 loop:
+	PREFETCHT0       (DI)
+	PREFETCHT0       (DI)(CX*1)
+	PREFETCHT0       (DI)(CX*2)
+	LEAQ             (DI)(DX*1), R14
+	PREFETCHT0       (R14)
+	LEAQ             (DI)(BX*1), R14
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(CX*1)
+	PREFETCHT0       (R14)(CX*2)
+	LEAQ             (R14)(DX*1), R14
+	PREFETCHT0       (R14)
+	LEAQ             (DI)(BX*2), R14
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(CX*1)
+	PREFETCHT0       (R14)(CX*2)
+	LEAQ             (R14)(DX*1), R14
+	PREFETCHT0       (R14)
+	LEAQ             (DI)(SI*1), R14
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(CX*1)
+	PREFETCHT0       (R14)(CX*2)
+	LEAQ             (R14)(DX*1), R14
+	PREFETCHT0       (R14)
+	ADDQ             $0x40, DI
 	VMOVUPS          (AX), Z2
 	VMOVUPS          (AX)(CX*1), Z3
 	VMOVUPS          (AX)(CX*2), Z4
-	LEAQ             (AX)(DX*1), R13
-	VMOVUPS          (R13), Z5
+	LEAQ             (AX)(DX*1), R14
+	VMOVUPS          (R14), Z5
 	VMOVAPS          Z2, Z6
 	VMOVAPS          Z3, Z7
 	VFMADD231PS.BCST winograd1<>+0(SB), Z4, Z6
@@ -709,12 +783,12 @@ loop:
 	VMOVAPS          Z7, Z4
 	VFMADD231PS      Z3, Z1, Z7
 	VFNMADD231PS     Z3, Z1, Z4
-	LEAQ             (AX)(BX*1), R13
-	VMOVUPS          (R13), Z3
-	VMOVUPS          (R13)(CX*1), Z9
-	VMOVUPS          (R13)(CX*2), Z10
-	LEAQ             (R13)(DX*1), R13
-	VMOVUPS          (R13), Z11
+	LEAQ             (AX)(BX*1), R14
+	VMOVUPS          (R14), Z3
+	VMOVUPS          (R14)(CX*1), Z9
+	VMOVUPS          (R14)(CX*2), Z10
+	LEAQ             (R14)(DX*1), R14
+	VMOVUPS          (R14), Z11
 	VMOVAPS          Z3, Z12
 	VMOVAPS          Z9, Z13
 	VFMADD231PS.BCST winograd1<>+0(SB), Z10, Z12
@@ -729,12 +803,12 @@ loop:
 	VMOVAPS          Z13, Z10
 	VFMADD231PS      Z9, Z1, Z13
 	VFNMADD231PS     Z9, Z1, Z10
-	LEAQ             (AX)(BX*2), R13
-	VMOVUPS          (R13), Z9
-	VMOVUPS          (R13)(CX*1), Z15
-	VMOVUPS          (R13)(CX*2), Z16
-	LEAQ             (R13)(DX*1), R13
-	VMOVUPS          (R13), Z17
+	LEAQ             (AX)(BX*2), R14
+	VMOVUPS          (R14), Z9
+	VMOVUPS          (R14)(CX*1), Z15
+	VMOVUPS          (R14)(CX*2), Z16
+	LEAQ             (R14)(DX*1), R14
+	VMOVUPS          (R14), Z17
 	VMOVAPS          Z9, Z18
 	VMOVAPS          Z15, Z19
 	VFMADD231PS.BCST winograd1<>+0(SB), Z16, Z18
@@ -749,12 +823,12 @@ loop:
 	VMOVAPS          Z19, Z16
 	VFMADD231PS      Z15, Z1, Z19
 	VFNMADD231PS     Z15, Z1, Z16
-	LEAQ             (AX)(SI*1), R13
-	VMOVUPS          (R13), Z15
-	VMOVUPS          (R13)(CX*1), Z21
-	VMOVUPS          (R13)(CX*2), Z22
-	LEAQ             (R13)(DX*1), R13
-	VMOVUPS          (R13), Z23
+	LEAQ             (AX)(SI*1), R14
+	VMOVUPS          (R14), Z15
+	VMOVUPS          (R14)(CX*1), Z21
+	VMOVUPS          (R14)(CX*2), Z22
+	LEAQ             (R14)(DX*1), R14
+	VMOVUPS          (R14), Z23
 	VMOVAPS          Z15, Z24
 	VMOVAPS          Z21, Z25
 	VFMADD231PS.BCST winograd1<>+0(SB), Z22, Z24
@@ -769,142 +843,142 @@ loop:
 	VMOVAPS          Z25, Z22
 	VFMADD231PS      Z21, Z1, Z25
 	VFNMADD231PS     Z21, Z1, Z22
-	VMOVUPS          Z2, (DI)
+	VMOVUPS          Z2, (R8)
 	VMOVAPS          Z2, Z21
 	VMOVAPS          Z3, Z27
 	VFMADD231PS.BCST winograd1<>+0(SB), Z9, Z21
 	VFMADD231PS.BCST winograd1<>+0(SB), Z15, Z27
 	VMOVAPS          Z21, Z28
 	VFMADD231PS      Z27, Z0, Z21
-	VMOVUPS          Z21, (DI)(R10*1)
+	VMOVUPS          Z21, (R8)(R11*1)
 	VFNMADD231PS     Z27, Z0, Z28
-	VMOVUPS          Z28, (DI)(R10*2)
+	VMOVUPS          Z28, (R8)(R11*2)
 	VMOVAPS          Z2, Z2
 	VMOVAPS          Z3, Z3
 	VFMADD231PS.BCST winograd3<>+0(SB), Z9, Z2
 	VFMADD231PS.BCST winograd3<>+0(SB), Z15, Z3
 	VMOVAPS          Z2, Z9
 	VFMADD231PS      Z3, Z1, Z2
-	LEAQ             (DI)(R11*1), R13
-	VMOVUPS          Z2, (R13)
+	LEAQ             (R8)(R12*1), R14
+	VMOVUPS          Z2, (R14)
 	VFNMADD231PS     Z3, Z1, Z9
-	VMOVUPS          Z9, (R13)(R10*1)
-	VMOVUPS          Z15, (R13)(R10*2)
-	LEAQ             (DI)(R8*1), R13
-	VMOVUPS          Z6, (R13)
+	VMOVUPS          Z9, (R14)(R11*1)
+	VMOVUPS          Z15, (R14)(R11*2)
+	LEAQ             (R8)(R9*1), R14
+	VMOVUPS          Z6, (R14)
 	VMOVAPS          Z6, Z2
 	VMOVAPS          Z12, Z3
 	VFMADD231PS.BCST winograd1<>+0(SB), Z18, Z2
 	VFMADD231PS.BCST winograd1<>+0(SB), Z24, Z3
 	VMOVAPS          Z2, Z9
 	VFMADD231PS      Z3, Z0, Z2
-	VMOVUPS          Z2, (R13)(R10*1)
+	VMOVUPS          Z2, (R14)(R11*1)
 	VFNMADD231PS     Z3, Z0, Z9
-	VMOVUPS          Z9, (R13)(R10*2)
+	VMOVUPS          Z9, (R14)(R11*2)
 	VMOVAPS          Z6, Z2
 	VMOVAPS          Z12, Z3
 	VFMADD231PS.BCST winograd3<>+0(SB), Z18, Z2
 	VFMADD231PS.BCST winograd3<>+0(SB), Z24, Z3
 	VMOVAPS          Z2, Z6
 	VFMADD231PS      Z3, Z1, Z2
-	LEAQ             (R13)(R11*1), R13
-	VMOVUPS          Z2, (R13)
+	LEAQ             (R14)(R12*1), R14
+	VMOVUPS          Z2, (R14)
 	VFNMADD231PS     Z3, Z1, Z6
-	VMOVUPS          Z6, (R13)(R10*1)
-	VMOVUPS          Z24, (R13)(R10*2)
-	LEAQ             (DI)(R8*2), R13
-	VMOVUPS          Z8, (R13)
+	VMOVUPS          Z6, (R14)(R11*1)
+	VMOVUPS          Z24, (R14)(R11*2)
+	LEAQ             (R8)(R9*2), R14
+	VMOVUPS          Z8, (R14)
 	VMOVAPS          Z8, Z2
 	VMOVAPS          Z14, Z3
 	VFMADD231PS.BCST winograd1<>+0(SB), Z20, Z2
 	VFMADD231PS.BCST winograd1<>+0(SB), Z26, Z3
 	VMOVAPS          Z2, Z6
 	VFMADD231PS      Z3, Z0, Z2
-	VMOVUPS          Z2, (R13)(R10*1)
+	VMOVUPS          Z2, (R14)(R11*1)
 	VFNMADD231PS     Z3, Z0, Z6
-	VMOVUPS          Z6, (R13)(R10*2)
+	VMOVUPS          Z6, (R14)(R11*2)
 	VMOVAPS          Z8, Z2
 	VMOVAPS          Z14, Z3
 	VFMADD231PS.BCST winograd3<>+0(SB), Z20, Z2
 	VFMADD231PS.BCST winograd3<>+0(SB), Z26, Z3
 	VMOVAPS          Z2, Z6
 	VFMADD231PS      Z3, Z1, Z2
-	LEAQ             (R13)(R11*1), R13
-	VMOVUPS          Z2, (R13)
+	LEAQ             (R14)(R12*1), R14
+	VMOVUPS          Z2, (R14)
 	VFNMADD231PS     Z3, Z1, Z6
-	VMOVUPS          Z6, (R13)(R10*1)
-	VMOVUPS          Z26, (R13)(R10*2)
-	LEAQ             (DI)(R9*1), R13
-	VMOVUPS          Z7, (R13)
+	VMOVUPS          Z6, (R14)(R11*1)
+	VMOVUPS          Z26, (R14)(R11*2)
+	LEAQ             (R8)(R10*1), R14
+	VMOVUPS          Z7, (R14)
 	VMOVAPS          Z7, Z2
 	VMOVAPS          Z13, Z3
 	VFMADD231PS.BCST winograd1<>+0(SB), Z19, Z2
 	VFMADD231PS.BCST winograd1<>+0(SB), Z25, Z3
 	VMOVAPS          Z2, Z6
 	VFMADD231PS      Z3, Z0, Z2
-	VMOVUPS          Z2, (R13)(R10*1)
+	VMOVUPS          Z2, (R14)(R11*1)
 	VFNMADD231PS     Z3, Z0, Z6
-	VMOVUPS          Z6, (R13)(R10*2)
+	VMOVUPS          Z6, (R14)(R11*2)
 	VMOVAPS          Z7, Z2
 	VMOVAPS          Z13, Z3
 	VFMADD231PS.BCST winograd3<>+0(SB), Z19, Z2
 	VFMADD231PS.BCST winograd3<>+0(SB), Z25, Z3
 	VMOVAPS          Z2, Z6
 	VFMADD231PS      Z3, Z1, Z2
-	LEAQ             (R13)(R11*1), R13
-	VMOVUPS          Z2, (R13)
+	LEAQ             (R14)(R12*1), R14
+	VMOVUPS          Z2, (R14)
 	VFNMADD231PS     Z3, Z1, Z6
-	VMOVUPS          Z6, (R13)(R10*1)
-	VMOVUPS          Z25, (R13)(R10*2)
-	LEAQ             (DI)(R9*1), R13
-	LEAQ             (R13)(R8*1), R13
-	VMOVUPS          Z4, (R13)
+	VMOVUPS          Z6, (R14)(R11*1)
+	VMOVUPS          Z25, (R14)(R11*2)
+	LEAQ             (R8)(R10*1), R14
+	LEAQ             (R14)(R9*1), R14
+	VMOVUPS          Z4, (R14)
 	VMOVAPS          Z4, Z2
 	VMOVAPS          Z10, Z3
 	VFMADD231PS.BCST winograd1<>+0(SB), Z16, Z2
 	VFMADD231PS.BCST winograd1<>+0(SB), Z22, Z3
 	VMOVAPS          Z2, Z6
 	VFMADD231PS      Z3, Z0, Z2
-	VMOVUPS          Z2, (R13)(R10*1)
+	VMOVUPS          Z2, (R14)(R11*1)
 	VFNMADD231PS     Z3, Z0, Z6
-	VMOVUPS          Z6, (R13)(R10*2)
+	VMOVUPS          Z6, (R14)(R11*2)
 	VMOVAPS          Z4, Z2
 	VMOVAPS          Z10, Z3
 	VFMADD231PS.BCST winograd3<>+0(SB), Z16, Z2
 	VFMADD231PS.BCST winograd3<>+0(SB), Z22, Z3
 	VMOVAPS          Z2, Z4
 	VFMADD231PS      Z3, Z1, Z2
-	LEAQ             (R13)(R11*1), R13
-	VMOVUPS          Z2, (R13)
+	LEAQ             (R14)(R12*1), R14
+	VMOVUPS          Z2, (R14)
 	VFNMADD231PS     Z3, Z1, Z4
-	VMOVUPS          Z4, (R13)(R10*1)
-	VMOVUPS          Z22, (R13)(R10*2)
-	LEAQ             (DI)(R9*1), R13
-	LEAQ             (R13)(R8*2), R13
-	VMOVUPS          Z5, (R13)
+	VMOVUPS          Z4, (R14)(R11*1)
+	VMOVUPS          Z22, (R14)(R11*2)
+	LEAQ             (R8)(R10*1), R14
+	LEAQ             (R14)(R9*2), R14
+	VMOVUPS          Z5, (R14)
 	VMOVAPS          Z5, Z2
 	VMOVAPS          Z11, Z3
 	VFMADD231PS.BCST winograd1<>+0(SB), Z17, Z2
 	VFMADD231PS.BCST winograd1<>+0(SB), Z23, Z3
 	VMOVAPS          Z2, Z4
 	VFMADD231PS      Z3, Z0, Z2
-	VMOVUPS          Z2, (R13)(R10*1)
+	VMOVUPS          Z2, (R14)(R11*1)
 	VFNMADD231PS     Z3, Z0, Z4
-	VMOVUPS          Z4, (R13)(R10*2)
+	VMOVUPS          Z4, (R14)(R11*2)
 	VMOVAPS          Z5, Z2
 	VMOVAPS          Z11, Z3
 	VFMADD231PS.BCST winograd3<>+0(SB), Z17, Z2
 	VFMADD231PS.BCST winograd3<>+0(SB), Z23, Z3
 	VMOVAPS          Z2, Z4
 	VFMADD231PS      Z3, Z1, Z2
-	LEAQ             (R13)(R11*1), R13
-	VMOVUPS          Z2, (R13)
+	LEAQ             (R14)(R12*1), R14
+	VMOVUPS          Z2, (R14)
 	VFNMADD231PS     Z3, Z1, Z4
-	VMOVUPS          Z4, (R13)(R10*1)
-	VMOVUPS          Z23, (R13)(R10*2)
+	VMOVUPS          Z4, (R14)(R11*1)
+	VMOVUPS          Z23, (R14)(R11*2)
 	ADDQ             $0x40, AX
-	ADDQ             $0x40, DI
-	SUBQ             $0x10, R12
+	ADDQ             $0x40, R8
+	SUBQ             $0x10, R13
 	JG               loop
 	VZEROUPPER
 	RET
@@ -1305,311 +1379,128 @@ loop:
 	VZEROUPPER
 	RET
 
-// func winogradInputAVX2(c int, x *[36]*float32, v *float32, xi int)
-// Requires: AVX, FMA3
-TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-32
+// func winogradInputAVX2(c int, x *[36]*float32, next *[36]*float32, v *float32, xi int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-40
 	MOVQ         x+8(FP), AX
-	MOVQ         v+16(FP), CX
-	MOVQ         xi+24(FP), DX
-	SHLQ         $0x02, DX
-	LEAQ         (DX)(DX*2), BX
-	LEAQ         (BX)(BX*1), SI
-	LEAQ         (SI)(SI*2), DI
-	XORQ         R8, R8
+	MOVQ         next+16(FP), CX
+	MOVQ         v+24(FP), DX
+	MOVQ         xi+32(FP), BX
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         (SI)(SI*1), DI
+	LEAQ         (DI)(DI*2), R8
+	XORQ         R9, R9
 	VBROADCASTSS winograd0<>+0(SB), Y0
 	VBROADCASTSS winograd1<>+0(SB), Y1
 	VBROADCASTSS winograd2<>+0(SB), Y2
 	VBROADCASTSS winograd3<>+0(SB), Y3
 	VBROADCASTSS winograd4<>+0(SB), Y4
 	VBROADCASTSS winograd5<>+0(SB), Y5
-	MOVQ         c+0(FP), R9
+	MOVQ         c+0(FP), R10
 	PCALIGN      $0x40
 
 loop:
-	MOVQ         (AX), R10
-	VMOVUPS      (R10)(R8*1), Y6
-	MOVQ         8(AX), R10
-	VMOVUPS      (R10)(R8*1), Y7
-	MOVQ         16(AX), R10
-	VMOVUPS      (R10)(R8*1), Y8
-	MOVQ         24(AX), R10
-	VMOVUPS      (R10)(R8*1), Y9
-	MOVQ         32(AX), R10
-	VMOVUPS      (R10)(R8*1), Y10
-	MOVQ         40(AX), R10
-	VMOVUPS      (R10)(R8*1), Y11
+	MOVQ         16(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         32(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         40(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         64(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         72(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         80(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         88(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         112(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         120(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         128(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         136(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         160(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         168(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         176(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         184(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         208(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         216(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         224(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         232(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         256(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         264(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         272(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         280(CX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         (AX), R11
+	VMOVUPS      (R11)(R9*1), Y6
+	MOVQ         8(AX), R11
+	VMOVUPS      (R11)(R9*1), Y7
+	MOVQ         16(AX), R11
+	VMOVUPS      (R11)(R9*1), Y8
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11)(R9*1), Y9
+	MOVQ         32(AX), R11
+	VMOVUPS      (R11)(R9*1), Y10
+	MOVQ         40(AX), R11
+	VMOVUPS      (R11)(R9*1), Y11
 	VMOVAPS      Y10, Y12
 	VFMADD231PS  Y6, Y4, Y12
 	VFNMADD231PS Y8, Y5, Y12
-	VMOVUPS      Y12, (CX)
+	VMOVUPS      Y12, (DX)
 	VMOVAPS      Y10, Y6
 	VMOVAPS      Y9, Y12
 	VFNMADD231PS Y8, Y3, Y6
 	VFNMADD231PS Y7, Y3, Y12
 	VMOVAPS      Y6, Y13
 	VFMADD231PS  Y12, Y0, Y6
-	VMOVUPS      Y6, (CX)(DX*1)
+	VMOVUPS      Y6, (DX)(BX*1)
 	VFNMADD231PS Y12, Y0, Y13
-	VMOVUPS      Y13, (CX)(DX*2)
+	VMOVUPS      Y13, (DX)(BX*2)
 	VMOVAPS      Y10, Y6
 	VMOVAPS      Y9, Y10
 	VFNMADD231PS Y8, Y1, Y6
 	VFNMADD231PS Y7, Y1, Y10
 	VMOVAPS      Y6, Y8
 	VFMADD231PS  Y10, Y2, Y6
-	LEAQ         (CX)(BX*1), R10
-	VMOVUPS      Y6, (R10)
+	LEAQ         (DX)(SI*1), R11
+	VMOVUPS      Y6, (R11)
 	VFNMADD231PS Y10, Y2, Y8
-	VMOVUPS      Y8, (R10)(DX*1)
+	VMOVUPS      Y8, (R11)(BX*1)
 	VMOVAPS      Y11, Y6
 	VFMADD231PS  Y7, Y4, Y6
 	VFNMADD231PS Y9, Y5, Y6
-	VMOVUPS      Y6, (R10)(DX*2)
-	LEAQ         (CX)(SI*1), R10
-	MOVQ         48(AX), R11
-	VMOVUPS      (R11)(R8*1), Y6
-	MOVQ         56(AX), R11
-	VMOVUPS      (R11)(R8*1), Y7
-	MOVQ         64(AX), R11
-	VMOVUPS      (R11)(R8*1), Y8
-	MOVQ         72(AX), R11
-	VMOVUPS      (R11)(R8*1), Y9
-	MOVQ         80(AX), R11
-	VMOVUPS      (R11)(R8*1), Y10
-	MOVQ         88(AX), R11
-	VMOVUPS      (R11)(R8*1), Y11
-	VMOVAPS      Y10, Y12
-	VFMADD231PS  Y6, Y4, Y12
-	VFNMADD231PS Y8, Y5, Y12
-	VMOVUPS      Y12, (R10)
-	VMOVAPS      Y10, Y6
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y8, Y3, Y6
-	VFNMADD231PS Y7, Y3, Y12
-	VMOVAPS      Y6, Y13
-	VFMADD231PS  Y12, Y0, Y6
-	VMOVUPS      Y6, (R10)(DX*1)
-	VFNMADD231PS Y12, Y0, Y13
-	VMOVUPS      Y13, (R10)(DX*2)
-	VMOVAPS      Y10, Y6
-	VMOVAPS      Y9, Y10
-	VFNMADD231PS Y8, Y1, Y6
-	VFNMADD231PS Y7, Y1, Y10
-	VMOVAPS      Y6, Y8
-	VFMADD231PS  Y10, Y2, Y6
-	LEAQ         (R10)(BX*1), R10
-	VMOVUPS      Y6, (R10)
-	VFNMADD231PS Y10, Y2, Y8
-	VMOVUPS      Y8, (R10)(DX*1)
-	VMOVAPS      Y11, Y6
-	VFMADD231PS  Y7, Y4, Y6
-	VFNMADD231PS Y9, Y5, Y6
-	VMOVUPS      Y6, (R10)(DX*2)
-	LEAQ         (CX)(SI*2), R10
-	MOVQ         96(AX), R11
-	VMOVUPS      (R11)(R8*1), Y6
-	MOVQ         104(AX), R11
-	VMOVUPS      (R11)(R8*1), Y7
-	MOVQ         112(AX), R11
-	VMOVUPS      (R11)(R8*1), Y8
-	MOVQ         120(AX), R11
-	VMOVUPS      (R11)(R8*1), Y9
-	MOVQ         128(AX), R11
-	VMOVUPS      (R11)(R8*1), Y10
-	MOVQ         136(AX), R11
-	VMOVUPS      (R11)(R8*1), Y11
-	VMOVAPS      Y10, Y12
-	VFMADD231PS  Y6, Y4, Y12
-	VFNMADD231PS Y8, Y5, Y12
-	VMOVUPS      Y12, (R10)
-	VMOVAPS      Y10, Y6
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y8, Y3, Y6
-	VFNMADD231PS Y7, Y3, Y12
-	VMOVAPS      Y6, Y13
-	VFMADD231PS  Y12, Y0, Y6
-	VMOVUPS      Y6, (R10)(DX*1)
-	VFNMADD231PS Y12, Y0, Y13
-	VMOVUPS      Y13, (R10)(DX*2)
-	VMOVAPS      Y10, Y6
-	VMOVAPS      Y9, Y10
-	VFNMADD231PS Y8, Y1, Y6
-	VFNMADD231PS Y7, Y1, Y10
-	VMOVAPS      Y6, Y8
-	VFMADD231PS  Y10, Y2, Y6
-	LEAQ         (R10)(BX*1), R10
-	VMOVUPS      Y6, (R10)
-	VFNMADD231PS Y10, Y2, Y8
-	VMOVUPS      Y8, (R10)(DX*1)
-	VMOVAPS      Y11, Y6
-	VFMADD231PS  Y7, Y4, Y6
-	VFNMADD231PS Y9, Y5, Y6
-	VMOVUPS      Y6, (R10)(DX*2)
-	LEAQ         (CX)(DI*1), R10
-	MOVQ         144(AX), R11
-	VMOVUPS      (R11)(R8*1), Y6
-	MOVQ         152(AX), R11
-	VMOVUPS      (R11)(R8*1), Y7
-	MOVQ         160(AX), R11
-	VMOVUPS      (R11)(R8*1), Y8
-	MOVQ         168(AX), R11
-	VMOVUPS      (R11)(R8*1), Y9
-	MOVQ         176(AX), R11
-	VMOVUPS      (R11)(R8*1), Y10
-	MOVQ         184(AX), R11
-	VMOVUPS      (R11)(R8*1), Y11
-	VMOVAPS      Y10, Y12
-	VFMADD231PS  Y6, Y4, Y12
-	VFNMADD231PS Y8, Y5, Y12
-	VMOVUPS      Y12, (R10)
-	VMOVAPS      Y10, Y6
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y8, Y3, Y6
-	VFNMADD231PS Y7, Y3, Y12
-	VMOVAPS      Y6, Y13
-	VFMADD231PS  Y12, Y0, Y6
-	VMOVUPS      Y6, (R10)(DX*1)
-	VFNMADD231PS Y12, Y0, Y13
-	VMOVUPS      Y13, (R10)(DX*2)
-	VMOVAPS      Y10, Y6
-	VMOVAPS      Y9, Y10
-	VFNMADD231PS Y8, Y1, Y6
-	VFNMADD231PS Y7, Y1, Y10
-	VMOVAPS      Y6, Y8
-	VFMADD231PS  Y10, Y2, Y6
-	LEAQ         (R10)(BX*1), R10
-	VMOVUPS      Y6, (R10)
-	VFNMADD231PS Y10, Y2, Y8
-	VMOVUPS      Y8, (R10)(DX*1)
-	VMOVAPS      Y11, Y6
-	VFMADD231PS  Y7, Y4, Y6
-	VFNMADD231PS Y9, Y5, Y6
-	VMOVUPS      Y6, (R10)(DX*2)
-	LEAQ         (CX)(DI*1), R10
-	LEAQ         (R10)(SI*1), R10
-	MOVQ         192(AX), R11
-	VMOVUPS      (R11)(R8*1), Y6
-	MOVQ         200(AX), R11
-	VMOVUPS      (R11)(R8*1), Y7
-	MOVQ         208(AX), R11
-	VMOVUPS      (R11)(R8*1), Y8
-	MOVQ         216(AX), R11
-	VMOVUPS      (R11)(R8*1), Y9
-	MOVQ         224(AX), R11
-	VMOVUPS      (R11)(R8*1), Y10
-	MOVQ         232(AX), R11
-	VMOVUPS      (R11)(R8*1), Y11
-	VMOVAPS      Y10, Y12
-	VFMADD231PS  Y6, Y4, Y12
-	VFNMADD231PS Y8, Y5, Y12
-	VMOVUPS      Y12, (R10)
-	VMOVAPS      Y10, Y6
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y8, Y3, Y6
-	VFNMADD231PS Y7, Y3, Y12
-	VMOVAPS      Y6, Y13
-	VFMADD231PS  Y12, Y0, Y6
-	VMOVUPS      Y6, (R10)(DX*1)
-	VFNMADD231PS Y12, Y0, Y13
-	VMOVUPS      Y13, (R10)(DX*2)
-	VMOVAPS      Y10, Y6
-	VMOVAPS      Y9, Y10
-	VFNMADD231PS Y8, Y1, Y6
-	VFNMADD231PS Y7, Y1, Y10
-	VMOVAPS      Y6, Y8
-	VFMADD231PS  Y10, Y2, Y6
-	LEAQ         (R10)(BX*1), R10
-	VMOVUPS      Y6, (R10)
-	VFNMADD231PS Y10, Y2, Y8
-	VMOVUPS      Y8, (R10)(DX*1)
-	VMOVAPS      Y11, Y6
-	VFMADD231PS  Y7, Y4, Y6
-	VFNMADD231PS Y9, Y5, Y6
-	VMOVUPS      Y6, (R10)(DX*2)
-	LEAQ         (CX)(DI*1), R10
-	LEAQ         (R10)(SI*2), R10
-	MOVQ         240(AX), R11
-	VMOVUPS      (R11)(R8*1), Y6
-	MOVQ         248(AX), R11
-	VMOVUPS      (R11)(R8*1), Y7
-	MOVQ         256(AX), R11
-	VMOVUPS      (R11)(R8*1), Y8
-	MOVQ         264(AX), R11
-	VMOVUPS      (R11)(R8*1), Y9
-	MOVQ         272(AX), R11
-	VMOVUPS      (R11)(R8*1), Y10
-	MOVQ         280(AX), R11
-	VMOVUPS      (R11)(R8*1), Y11
-	VMOVAPS      Y10, Y12
-	VFMADD231PS  Y6, Y4, Y12
-	VFNMADD231PS Y8, Y5, Y12
-	VMOVUPS      Y12, (R10)
-	VMOVAPS      Y10, Y6
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y8, Y3, Y6
-	VFNMADD231PS Y7, Y3, Y12
-	VMOVAPS      Y6, Y13
-	VFMADD231PS  Y12, Y0, Y6
-	VMOVUPS      Y6, (R10)(DX*1)
-	VFNMADD231PS Y12, Y0, Y13
-	VMOVUPS      Y13, (R10)(DX*2)
-	VMOVAPS      Y10, Y6
-	VMOVAPS      Y9, Y10
-	VFNMADD231PS Y8, Y1, Y6
-	VFNMADD231PS Y7, Y1, Y10
-	VMOVAPS      Y6, Y8
-	VFMADD231PS  Y10, Y2, Y6
-	LEAQ         (R10)(BX*1), R10
-	VMOVUPS      Y6, (R10)
-	VFNMADD231PS Y10, Y2, Y8
-	VMOVUPS      Y8, (R10)(DX*1)
-	VMOVAPS      Y11, Y6
-	VFMADD231PS  Y7, Y4, Y6
-	VFNMADD231PS Y9, Y5, Y6
-	VMOVUPS      Y6, (R10)(DX*2)
-	VMOVUPS      (CX), Y6
-	VMOVUPS      (CX)(SI*1), Y7
-	VMOVUPS      (CX)(SI*2), Y8
-	LEAQ         (CX)(DI*1), R10
-	VMOVUPS      (R10), Y9
-	VMOVUPS      (R10)(SI*1), Y10
-	VMOVUPS      (R10)(SI*2), Y11
-	VMOVAPS      Y10, Y12
-	VFMADD231PS  Y6, Y4, Y12
-	VFNMADD231PS Y8, Y5, Y12
-	VMOVUPS      Y12, (CX)
-	VMOVAPS      Y10, Y6
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y8, Y3, Y6
-	VFNMADD231PS Y7, Y3, Y12
-	VMOVAPS      Y6, Y13
-	VFMADD231PS  Y12, Y0, Y6
-	VMOVUPS      Y6, (CX)(SI*1)
-	VFNMADD231PS Y12, Y0, Y13
-	VMOVUPS      Y13, (CX)(SI*2)
-	VMOVAPS      Y10, Y6
-	VMOVAPS      Y9, Y10
-	VFNMADD231PS Y8, Y1, Y6
-	VFNMADD231PS Y7, Y1, Y10
-	VMOVAPS      Y6, Y8
-	VFMADD231PS  Y10, Y2, Y6
-	LEAQ         (CX)(DI*1), R10
-	VMOVUPS      Y6, (R10)
-	VFNMADD231PS Y10, Y2, Y8
-	VMOVUPS      Y8, (R10)(SI*1)
-	VMOVAPS      Y11, Y6
-	VFMADD231PS  Y7, Y4, Y6
-	VFNMADD231PS Y9, Y5, Y6
-	VMOVUPS      Y6, (R10)(SI*2)
-	LEAQ         (CX)(DX*1), R10
-	LEAQ         (CX)(DX*1), R11
-	VMOVUPS      (R10), Y6
-	VMOVUPS      (R10)(SI*1), Y7
-	VMOVUPS      (R10)(SI*2), Y8
-	LEAQ         (R10)(DI*1), R10
-	VMOVUPS      (R10), Y9
-	VMOVUPS      (R10)(SI*1), Y10
-	VMOVUPS      (R10)(SI*2), Y11
+	VMOVUPS      Y6, (R11)(BX*2)
+	LEAQ         (DX)(DI*1), R11
+	MOVQ         48(AX), R12
+	VMOVUPS      (R12)(R9*1), Y6
+	MOVQ         56(AX), R12
+	VMOVUPS      (R12)(R9*1), Y7
+	MOVQ         64(AX), R12
+	VMOVUPS      (R12)(R9*1), Y8
+	MOVQ         72(AX), R12
+	VMOVUPS      (R12)(R9*1), Y9
+	MOVQ         80(AX), R12
+	VMOVUPS      (R12)(R9*1), Y10
+	MOVQ         88(AX), R12
+	VMOVUPS      (R12)(R9*1), Y11
 	VMOVAPS      Y10, Y12
 	VFMADD231PS  Y6, Y4, Y12
 	VFNMADD231PS Y8, Y5, Y12
@@ -1620,32 +1511,36 @@ loop:
 	VFNMADD231PS Y7, Y3, Y12
 	VMOVAPS      Y6, Y13
 	VFMADD231PS  Y12, Y0, Y6
-	VMOVUPS      Y6, (R11)(SI*1)
+	VMOVUPS      Y6, (R11)(BX*1)
 	VFNMADD231PS Y12, Y0, Y13
-	VMOVUPS      Y13, (R11)(SI*2)
+	VMOVUPS      Y13, (R11)(BX*2)
 	VMOVAPS      Y10, Y6
 	VMOVAPS      Y9, Y10
 	VFNMADD231PS Y8, Y1, Y6
 	VFNMADD231PS Y7, Y1, Y10
 	VMOVAPS      Y6, Y8
 	VFMADD231PS  Y10, Y2, Y6
-	LEAQ         (R11)(DI*1), R10
-	VMOVUPS      Y6, (R10)
+	LEAQ         (R11)(SI*1), R11
+	VMOVUPS      Y6, (R11)
 	VFNMADD231PS Y10, Y2, Y8
-	VMOVUPS      Y8, (R10)(SI*1)
+	VMOVUPS      Y8, (R11)(BX*1)
 	VMOVAPS      Y11, Y6
 	VFMADD231PS  Y7, Y4, Y6
 	VFNMADD231PS Y9, Y5, Y6
-	VMOVUPS      Y6, (R10)(SI*2)
-	LEAQ         (CX)(DX*2), R10
-	LEAQ         (CX)(DX*2), R11
-	VMOVUPS      (R10), Y6
-	VMOVUPS      (R10)(SI*1), Y7
-	VMOVUPS      (R10)(SI*2), Y8
-	LEAQ         (R10)(DI*1), R10
-	VMOVUPS      (R10), Y9
-	VMOVUPS      (R10)(SI*1), Y10
-	VMOVUPS      (R10)(SI*2), Y11
+	VMOVUPS      Y6, (R11)(BX*2)
+	LEAQ         (DX)(DI*2), R11
+	MOVQ         96(AX), R12
+	VMOVUPS      (R12)(R9*1), Y6
+	MOVQ         104(AX), R12
+	VMOVUPS      (R12)(R9*1), Y7
+	MOVQ         112(AX), R12
+	VMOVUPS      (R12)(R9*1), Y8
+	MOVQ         120(AX), R12
+	VMOVUPS      (R12)(R9*1), Y9
+	MOVQ         128(AX), R12
+	VMOVUPS      (R12)(R9*1), Y10
+	MOVQ         136(AX), R12
+	VMOVUPS      (R12)(R9*1), Y11
 	VMOVAPS      Y10, Y12
 	VFMADD231PS  Y6, Y4, Y12
 	VFNMADD231PS Y8, Y5, Y12
@@ -1656,32 +1551,36 @@ loop:
 	VFNMADD231PS Y7, Y3, Y12
 	VMOVAPS      Y6, Y13
 	VFMADD231PS  Y12, Y0, Y6
-	VMOVUPS      Y6, (R11)(SI*1)
+	VMOVUPS      Y6, (R11)(BX*1)
 	VFNMADD231PS Y12, Y0, Y13
-	VMOVUPS      Y13, (R11)(SI*2)
+	VMOVUPS      Y13, (R11)(BX*2)
 	VMOVAPS      Y10, Y6
 	VMOVAPS      Y9, Y10
 	VFNMADD231PS Y8, Y1, Y6
 	VFNMADD231PS Y7, Y1, Y10
 	VMOVAPS      Y6, Y8
 	VFMADD231PS  Y10, Y2, Y6
-	LEAQ         (R11)(DI*1), R10
-	VMOVUPS      Y6, (R10)
+	LEAQ         (R11)(SI*1), R11
+	VMOVUPS      Y6, (R11)
 	VFNMADD231PS Y10, Y2, Y8
-	VMOVUPS      Y8, (R10)(SI*1)
+	VMOVUPS      Y8, (R11)(BX*1)
 	VMOVAPS      Y11, Y6
 	VFMADD231PS  Y7, Y4, Y6
 	VFNMADD231PS Y9, Y5, Y6
-	VMOVUPS      Y6, (R10)(SI*2)
-	LEAQ         (CX)(BX*1), R10
-	LEAQ         (CX)(BX*1), R11
-	VMOVUPS      (R10), Y6
-	VMOVUPS      (R10)(SI*1), Y7
-	VMOVUPS      (R10)(SI*2), Y8
-	LEAQ         (R10)(DI*1), R10
-	VMOVUPS      (R10), Y9
-	VMOVUPS      (R10)(SI*1), Y10
-	VMOVUPS      (R10)(SI*2), Y11
+	VMOVUPS      Y6, (R11)(BX*2)
+	LEAQ         (DX)(R8*1), R11
+	MOVQ         144(AX), R12
+	VMOVUPS      (R12)(R9*1), Y6
+	MOVQ         152(AX), R12
+	VMOVUPS      (R12)(R9*1), Y7
+	MOVQ         160(AX), R12
+	VMOVUPS      (R12)(R9*1), Y8
+	MOVQ         168(AX), R12
+	VMOVUPS      (R12)(R9*1), Y9
+	MOVQ         176(AX), R12
+	VMOVUPS      (R12)(R9*1), Y10
+	MOVQ         184(AX), R12
+	VMOVUPS      (R12)(R9*1), Y11
 	VMOVAPS      Y10, Y12
 	VFMADD231PS  Y6, Y4, Y12
 	VFNMADD231PS Y8, Y5, Y12
@@ -1692,34 +1591,37 @@ loop:
 	VFNMADD231PS Y7, Y3, Y12
 	VMOVAPS      Y6, Y13
 	VFMADD231PS  Y12, Y0, Y6
-	VMOVUPS      Y6, (R11)(SI*1)
+	VMOVUPS      Y6, (R11)(BX*1)
 	VFNMADD231PS Y12, Y0, Y13
-	VMOVUPS      Y13, (R11)(SI*2)
+	VMOVUPS      Y13, (R11)(BX*2)
 	VMOVAPS      Y10, Y6
 	VMOVAPS      Y9, Y10
 	VFNMADD231PS Y8, Y1, Y6
 	VFNMADD231PS Y7, Y1, Y10
 	VMOVAPS      Y6, Y8
 	VFMADD231PS  Y10, Y2, Y6
-	LEAQ         (R11)(DI*1), R10
-	VMOVUPS      Y6, (R10)
+	LEAQ         (R11)(SI*1), R11
+	VMOVUPS      Y6, (R11)
 	VFNMADD231PS Y10, Y2, Y8
-	VMOVUPS      Y8, (R10)(SI*1)
+	VMOVUPS      Y8, (R11)(BX*1)
 	VMOVAPS      Y11, Y6
 	VFMADD231PS  Y7, Y4, Y6
 	VFNMADD231PS Y9, Y5, Y6
-	VMOVUPS      Y6, (R10)(SI*2)
-	LEAQ         (CX)(BX*1), R10
-	LEAQ         (R10)(DX*1), R10
-	LEAQ         (CX)(BX*1), R11
-	LEAQ         (R11)(DX*1), R11
-	VMOVUPS      (R10), Y6
-	VMOVUPS      (R10)(SI*1), Y7
-	VMOVUPS      (R10)(SI*2), Y8
-	LEAQ         (R10)(DI*1), R10
-	VMOVUPS      (R10), Y9
-	VMOVUPS      (R10)(SI*1), Y10
-	VMOVUPS      (R10)(SI*2), Y11
+	VMOVUPS      Y6, (R11)(BX*2)
+	LEAQ         (DX)(R8*1), R11
+	LEAQ         (R11)(DI*1), R11
+	MOVQ         192(AX), R12
+	VMOVUPS      (R12)(R9*1), Y6
+	MOVQ         200(AX), R12
+	VMOVUPS      (R12)(R9*1), Y7
+	MOVQ         208(AX), R12
+	VMOVUPS      (R12)(R9*1), Y8
+	MOVQ         216(AX), R12
+	VMOVUPS      (R12)(R9*1), Y9
+	MOVQ         224(AX), R12
+	VMOVUPS      (R12)(R9*1), Y10
+	MOVQ         232(AX), R12
+	VMOVUPS      (R12)(R9*1), Y11
 	VMOVAPS      Y10, Y12
 	VFMADD231PS  Y6, Y4, Y12
 	VFNMADD231PS Y8, Y5, Y12
@@ -1730,34 +1632,37 @@ loop:
 	VFNMADD231PS Y7, Y3, Y12
 	VMOVAPS      Y6, Y13
 	VFMADD231PS  Y12, Y0, Y6
-	VMOVUPS      Y6, (R11)(SI*1)
+	VMOVUPS      Y6, (R11)(BX*1)
 	VFNMADD231PS Y12, Y0, Y13
-	VMOVUPS      Y13, (R11)(SI*2)
+	VMOVUPS      Y13, (R11)(BX*2)
 	VMOVAPS      Y10, Y6
 	VMOVAPS      Y9, Y10
 	VFNMADD231PS Y8, Y1, Y6
 	VFNMADD231PS Y7, Y1, Y10
 	VMOVAPS      Y6, Y8
 	VFMADD231PS  Y10, Y2, Y6
-	LEAQ         (R11)(DI*1), R10
-	VMOVUPS      Y6, (R10)
+	LEAQ         (R11)(SI*1), R11
+	VMOVUPS      Y6, (R11)
 	VFNMADD231PS Y10, Y2, Y8
-	VMOVUPS      Y8, (R10)(SI*1)
+	VMOVUPS      Y8, (R11)(BX*1)
 	VMOVAPS      Y11, Y6
 	VFMADD231PS  Y7, Y4, Y6
 	VFNMADD231PS Y9, Y5, Y6
-	VMOVUPS      Y6, (R10)(SI*2)
-	LEAQ         (CX)(BX*1), R10
-	LEAQ         (R10)(DX*2), R10
-	LEAQ         (CX)(BX*1), R11
-	LEAQ         (R11)(DX*2), R11
-	VMOVUPS      (R10), Y6
-	VMOVUPS      (R10)(SI*1), Y7
-	VMOVUPS      (R10)(SI*2), Y8
-	LEAQ         (R10)(DI*1), R10
-	VMOVUPS      (R10), Y9
-	VMOVUPS      (R10)(SI*1), Y10
-	VMOVUPS      (R10)(SI*2), Y11
+	VMOVUPS      Y6, (R11)(BX*2)
+	LEAQ         (DX)(R8*1), R11
+	LEAQ         (R11)(DI*2), R11
+	MOVQ         240(AX), R12
+	VMOVUPS      (R12)(R9*1), Y6
+	MOVQ         248(AX), R12
+	VMOVUPS      (R12)(R9*1), Y7
+	MOVQ         256(AX), R12
+	VMOVUPS      (R12)(R9*1), Y8
+	MOVQ         264(AX), R12
+	VMOVUPS      (R12)(R9*1), Y9
+	MOVQ         272(AX), R12
+	VMOVUPS      (R12)(R9*1), Y10
+	MOVQ         280(AX), R12
+	VMOVUPS      (R12)(R9*1), Y11
 	VMOVAPS      Y10, Y12
 	VFMADD231PS  Y6, Y4, Y12
 	VFNMADD231PS Y8, Y5, Y12
@@ -1768,26 +1673,244 @@ loop:
 	VFNMADD231PS Y7, Y3, Y12
 	VMOVAPS      Y6, Y13
 	VFMADD231PS  Y12, Y0, Y6
-	VMOVUPS      Y6, (R11)(SI*1)
+	VMOVUPS      Y6, (R11)(BX*1)
 	VFNMADD231PS Y12, Y0, Y13
-	VMOVUPS      Y13, (R11)(SI*2)
+	VMOVUPS      Y13, (R11)(BX*2)
 	VMOVAPS      Y10, Y6
 	VMOVAPS      Y9, Y10
 	VFNMADD231PS Y8, Y1, Y6
 	VFNMADD231PS Y7, Y1, Y10
 	VMOVAPS      Y6, Y8
 	VFMADD231PS  Y10, Y2, Y6
-	LEAQ         (R11)(DI*1), R10
-	VMOVUPS      Y6, (R10)
+	LEAQ         (R11)(SI*1), R11
+	VMOVUPS      Y6, (R11)
 	VFNMADD231PS Y10, Y2, Y8
-	VMOVUPS      Y8, (R10)(SI*1)
+	VMOVUPS      Y8, (R11)(BX*1)
 	VMOVAPS      Y11, Y6
 	VFMADD231PS  Y7, Y4, Y6
 	VFNMADD231PS Y9, Y5, Y6
-	VMOVUPS      Y6, (R10)(SI*2)
-	ADDQ         $0x20, R8
-	ADDQ         $0x20, CX
-	SUBQ         $0x08, R9
+	VMOVUPS      Y6, (R11)(BX*2)
+	VMOVUPS      (DX), Y6
+	VMOVUPS      (DX)(DI*1), Y7
+	VMOVUPS      (DX)(DI*2), Y8
+	LEAQ         (DX)(R8*1), R11
+	VMOVUPS      (R11), Y9
+	VMOVUPS      (R11)(DI*1), Y10
+	VMOVUPS      (R11)(DI*2), Y11
+	VMOVAPS      Y10, Y12
+	VFMADD231PS  Y6, Y4, Y12
+	VFNMADD231PS Y8, Y5, Y12
+	VMOVUPS      Y12, (DX)
+	VMOVAPS      Y10, Y6
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y8, Y3, Y6
+	VFNMADD231PS Y7, Y3, Y12
+	VMOVAPS      Y6, Y13
+	VFMADD231PS  Y12, Y0, Y6
+	VMOVUPS      Y6, (DX)(DI*1)
+	VFNMADD231PS Y12, Y0, Y13
+	VMOVUPS      Y13, (DX)(DI*2)
+	VMOVAPS      Y10, Y6
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS Y8, Y1, Y6
+	VFNMADD231PS Y7, Y1, Y10
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y10, Y2, Y6
+	LEAQ         (DX)(R8*1), R11
+	VMOVUPS      Y6, (R11)
+	VFNMADD231PS Y10, Y2, Y8
+	VMOVUPS      Y8, (R11)(DI*1)
+	VMOVAPS      Y11, Y6
+	VFMADD231PS  Y7, Y4, Y6
+	VFNMADD231PS Y9, Y5, Y6
+	VMOVUPS      Y6, (R11)(DI*2)
+	LEAQ         (DX)(BX*1), R11
+	LEAQ         (DX)(BX*1), R12
+	VMOVUPS      (R11), Y6
+	VMOVUPS      (R11)(DI*1), Y7
+	VMOVUPS      (R11)(DI*2), Y8
+	LEAQ         (R11)(R8*1), R11
+	VMOVUPS      (R11), Y9
+	VMOVUPS      (R11)(DI*1), Y10
+	VMOVUPS      (R11)(DI*2), Y11
+	VMOVAPS      Y10, Y12
+	VFMADD231PS  Y6, Y4, Y12
+	VFNMADD231PS Y8, Y5, Y12
+	VMOVUPS      Y12, (R12)
+	VMOVAPS      Y10, Y6
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y8, Y3, Y6
+	VFNMADD231PS Y7, Y3, Y12
+	VMOVAPS      Y6, Y13
+	VFMADD231PS  Y12, Y0, Y6
+	VMOVUPS      Y6, (R12)(DI*1)
+	VFNMADD231PS Y12, Y0, Y13
+	VMOVUPS      Y13, (R12)(DI*2)
+	VMOVAPS      Y10, Y6
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS Y8, Y1, Y6
+	VFNMADD231PS Y7, Y1, Y10
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y10, Y2, Y6
+	LEAQ         (R12)(R8*1), R11
+	VMOVUPS      Y6, (R11)
+	VFNMADD231PS Y10, Y2, Y8
+	VMOVUPS      Y8, (R11)(DI*1)
+	VMOVAPS      Y11, Y6
+	VFMADD231PS  Y7, Y4, Y6
+	VFNMADD231PS Y9, Y5, Y6
+	VMOVUPS      Y6, (R11)(DI*2)
+	LEAQ         (DX)(BX*2), R11
+	LEAQ         (DX)(BX*2), R12
+	VMOVUPS      (R11), Y6
+	VMOVUPS      (R11)(DI*1), Y7
+	VMOVUPS      (R11)(DI*2), Y8
+	LEAQ         (R11)(R8*1), R11
+	VMOVUPS      (R11), Y9
+	VMOVUPS      (R11)(DI*1), Y10
+	VMOVUPS      (R11)(DI*2), Y11
+	VMOVAPS      Y10, Y12
+	VFMADD231PS  Y6, Y4, Y12
+	VFNMADD231PS Y8, Y5, Y12
+	VMOVUPS      Y12, (R12)
+	VMOVAPS      Y10, Y6
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y8, Y3, Y6
+	VFNMADD231PS Y7, Y3, Y12
+	VMOVAPS      Y6, Y13
+	VFMADD231PS  Y12, Y0, Y6
+	VMOVUPS      Y6, (R12)(DI*1)
+	VFNMADD231PS Y12, Y0, Y13
+	VMOVUPS      Y13, (R12)(DI*2)
+	VMOVAPS      Y10, Y6
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS Y8, Y1, Y6
+	VFNMADD231PS Y7, Y1, Y10
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y10, Y2, Y6
+	LEAQ         (R12)(R8*1), R11
+	VMOVUPS      Y6, (R11)
+	VFNMADD231PS Y10, Y2, Y8
+	VMOVUPS      Y8, (R11)(DI*1)
+	VMOVAPS      Y11, Y6
+	VFMADD231PS  Y7, Y4, Y6
+	VFNMADD231PS Y9, Y5, Y6
+	VMOVUPS      Y6, (R11)(DI*2)
+	LEAQ         (DX)(SI*1), R11
+	LEAQ         (DX)(SI*1), R12
+	VMOVUPS      (R11), Y6
+	VMOVUPS      (R11)(DI*1), Y7
+	VMOVUPS      (R11)(DI*2), Y8
+	LEAQ         (R11)(R8*1), R11
+	VMOVUPS      (R11), Y9
+	VMOVUPS      (R11)(DI*1), Y10
+	VMOVUPS      (R11)(DI*2), Y11
+	VMOVAPS      Y10, Y12
+	VFMADD231PS  Y6, Y4, Y12
+	VFNMADD231PS Y8, Y5, Y12
+	VMOVUPS      Y12, (R12)
+	VMOVAPS      Y10, Y6
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y8, Y3, Y6
+	VFNMADD231PS Y7, Y3, Y12
+	VMOVAPS      Y6, Y13
+	VFMADD231PS  Y12, Y0, Y6
+	VMOVUPS      Y6, (R12)(DI*1)
+	VFNMADD231PS Y12, Y0, Y13
+	VMOVUPS      Y13, (R12)(DI*2)
+	VMOVAPS      Y10, Y6
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS Y8, Y1, Y6
+	VFNMADD231PS Y7, Y1, Y10
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y10, Y2, Y6
+	LEAQ         (R12)(R8*1), R11
+	VMOVUPS      Y6, (R11)
+	VFNMADD231PS Y10, Y2, Y8
+	VMOVUPS      Y8, (R11)(DI*1)
+	VMOVAPS      Y11, Y6
+	VFMADD231PS  Y7, Y4, Y6
+	VFNMADD231PS Y9, Y5, Y6
+	VMOVUPS      Y6, (R11)(DI*2)
+	LEAQ         (DX)(SI*1), R11
+	LEAQ         (R11)(BX*1), R11
+	LEAQ         (DX)(SI*1), R12
+	LEAQ         (R12)(BX*1), R12
+	VMOVUPS      (R11), Y6
+	VMOVUPS      (R11)(DI*1), Y7
+	VMOVUPS      (R11)(DI*2), Y8
+	LEAQ         (R11)(R8*1), R11
+	VMOVUPS      (R11), Y9
+	VMOVUPS      (R11)(DI*1), Y10
+	VMOVUPS      (R11)(DI*2), Y11
+	VMOVAPS      Y10, Y12
+	VFMADD231PS  Y6, Y4, Y12
+	VFNMADD231PS Y8, Y5, Y12
+	VMOVUPS      Y12, (R12)
+	VMOVAPS      Y10, Y6
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y8, Y3, Y6
+	VFNMADD231PS Y7, Y3, Y12
+	VMOVAPS      Y6, Y13
+	VFMADD231PS  Y12, Y0, Y6
+	VMOVUPS      Y6, (R12)(DI*1)
+	VFNMADD231PS Y12, Y0, Y13
+	VMOVUPS      Y13, (R12)(DI*2)
+	VMOVAPS      Y10, Y6
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS Y8, Y1, Y6
+	VFNMADD231PS Y7, Y1, Y10
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y10, Y2, Y6
+	LEAQ         (R12)(R8*1), R11
+	VMOVUPS      Y6, (R11)
+	VFNMADD231PS Y10, Y2, Y8
+	VMOVUPS      Y8, (R11)(DI*1)
+	VMOVAPS      Y11, Y6
+	VFMADD231PS  Y7, Y4, Y6
+	VFNMADD231PS Y9, Y5, Y6
+	VMOVUPS      Y6, (R11)(DI*2)
+	LEAQ         (DX)(SI*1), R11
+	LEAQ         (R11)(BX*2), R11
+	LEAQ         (DX)(SI*1), R12
+	LEAQ         (R12)(BX*2), R12
+	VMOVUPS      (R11), Y6
+	VMOVUPS      (R11)(DI*1), Y7
+	VMOVUPS      (R11)(DI*2), Y8
+	LEAQ         (R11)(R8*1), R11
+	VMOVUPS      (R11), Y9
+	VMOVUPS      (R11)(DI*1), Y10
+	VMOVUPS      (R11)(DI*2), Y11
+	VMOVAPS      Y10, Y12
+	VFMADD231PS  Y6, Y4, Y12
+	VFNMADD231PS Y8, Y5, Y12
+	VMOVUPS      Y12, (R12)
+	VMOVAPS      Y10, Y6
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y8, Y3, Y6
+	VFNMADD231PS Y7, Y3, Y12
+	VMOVAPS      Y6, Y13
+	VFMADD231PS  Y12, Y0, Y6
+	VMOVUPS      Y6, (R12)(DI*1)
+	VFNMADD231PS Y12, Y0, Y13
+	VMOVUPS      Y13, (R12)(DI*2)
+	VMOVAPS      Y10, Y6
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS Y8, Y1, Y6
+	VFNMADD231PS Y7, Y1, Y10
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y10, Y2, Y6
+	LEAQ         (R12)(R8*1), R11
+	VMOVUPS      Y6, (R11)
+	VFNMADD231PS Y10, Y2, Y8
+	VMOVUPS      Y8, (R11)(DI*1)
+	VMOVAPS      Y11, Y6
+	VFMADD231PS  Y7, Y4, Y6
+	VFNMADD231PS Y9, Y5, Y6
+	VMOVUPS      Y6, (R11)(DI*2)
+	ADDQ         $0x20, R9
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, R10
 	JG           loop
 	VZEROUPPER
 	RET
@@ -2055,313 +2178,338 @@ loop:
 	VZEROUPPER
 	RET
 
-// func winogradGradientAVX2(c int, y *float32, px int, row int, z *float32, xi int)
-// Requires: AVX, FMA3
-TEXT ·winogradGradientAVX2(SB), NOSPLIT, $0-48
+// func winogradGradientAVX2(c int, y *float32, next *float32, px int, row int, z *float32, xi int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·winogradGradientAVX2(SB), NOSPLIT, $0-56
 	MOVQ         y+8(FP), AX
-	MOVQ         px+16(FP), CX
+	MOVQ         px+24(FP), CX
 	SHLQ         $0x02, CX
 	LEAQ         (CX)(CX*2), DX
-	MOVQ         row+24(FP), BX
+	MOVQ         row+32(FP), BX
 	SHLQ         $0x02, BX
 	LEAQ         (BX)(BX*2), SI
-	MOVQ         z+32(FP), DI
-	MOVQ         xi+40(FP), R8
-	SHLQ         $0x02, R8
-	LEAQ         (R8)(R8*2), R9
-	LEAQ         (R9)(R9*1), R10
-	LEAQ         (R10)(R10*2), R11
+	MOVQ         next+16(FP), DI
+	MOVQ         z+40(FP), R8
+	MOVQ         xi+48(FP), R9
+	SHLQ         $0x02, R9
+	LEAQ         (R9)(R9*2), R10
+	LEAQ         (R10)(R10*1), R11
+	LEAQ         (R11)(R11*2), R12
 	VBROADCASTSS winograd0<>+0(SB), Y0
 	VBROADCASTSS winograd1<>+0(SB), Y1
 	VBROADCASTSS winograd2<>+0(SB), Y2
 	VBROADCASTSS winograd3<>+0(SB), Y3
-	MOVQ         c+0(FP), R12
+	MOVQ         c+0(FP), R13
 	PCALIGN      $0x40
 
 loop:
+	PREFETCHT0   (DI)
+	PREFETCHT0   (DI)(CX*1)
+	PREFETCHT0   (DI)(CX*2)
+	LEAQ         (DI)(DX*1), R14
+	PREFETCHT0   (R14)
+	LEAQ         (DI)(BX*1), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   (R14)(CX*1)
+	PREFETCHT0   (R14)(CX*2)
+	LEAQ         (R14)(DX*1), R14
+	PREFETCHT0   (R14)
+	LEAQ         (DI)(BX*2), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   (R14)(CX*1)
+	PREFETCHT0   (R14)(CX*2)
+	LEAQ         (R14)(DX*1), R14
+	PREFETCHT0   (R14)
+	LEAQ         (DI)(SI*1), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   (R14)(CX*1)
+	PREFETCHT0   (R14)(CX*2)
+	LEAQ         (R14)(DX*1), R14
+	PREFETCHT0   (R14)
+	ADDQ         $0x20, DI
 	VMOVUPS      (AX), Y4
 	VMOVUPS      (AX)(CX*1), Y5
 	VMOVUPS      (AX)(CX*2), Y6
-	LEAQ         (AX)(DX*1), R13
-	VMOVUPS      (R13), Y7
-	VMOVUPS      Y4, (DI)
-	VMOVAPS      Y4, Y8
-	VMOVAPS      Y5, Y9
-	VFMADD231PS  Y6, Y1, Y8
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVAPS      Y8, Y10
-	VFMADD231PS  Y9, Y0, Y8
-	VMOVUPS      Y8, (DI)(R8*1)
-	VFNMADD231PS Y9, Y0, Y10
-	VMOVUPS      Y10, (DI)(R8*2)
-	VMOVAPS      Y4, Y4
-	VMOVAPS      Y5, Y5
-	VFMADD231PS  Y6, Y3, Y4
-	VFMADD231PS  Y7, Y3, Y5
-	VMOVAPS      Y4, Y6
-	VFMADD231PS  Y5, Y2, Y4
-	LEAQ         (DI)(R9*1), R13
-	VMOVUPS      Y4, (R13)
-	VFNMADD231PS Y5, Y2, Y6
-	VMOVUPS      Y6, (R13)(R8*1)
-	VMOVUPS      Y7, (R13)(R8*2)
-	LEAQ         (DI)(R10*1), R13
-	LEAQ         (AX)(BX*1), R14
-	VMOVUPS      (R14), Y4
-	VMOVUPS      (R14)(CX*1), Y5
-	VMOVUPS      (R14)(CX*2), Y6
-	LEAQ         (R14)(DX*1), R14
+	LEAQ         (AX)(DX*1), R14
 	VMOVUPS      (R14), Y7
-	VMOVUPS      Y4, (R13)
+	VMOVUPS      Y4, (R8)
 	VMOVAPS      Y4, Y8
 	VMOVAPS      Y5, Y9
 	VFMADD231PS  Y6, Y1, Y8
 	VFMADD231PS  Y7, Y1, Y9
 	VMOVAPS      Y8, Y10
 	VFMADD231PS  Y9, Y0, Y8
-	VMOVUPS      Y8, (R13)(R8*1)
+	VMOVUPS      Y8, (R8)(R9*1)
 	VFNMADD231PS Y9, Y0, Y10
-	VMOVUPS      Y10, (R13)(R8*2)
+	VMOVUPS      Y10, (R8)(R9*2)
 	VMOVAPS      Y4, Y4
 	VMOVAPS      Y5, Y5
 	VFMADD231PS  Y6, Y3, Y4
 	VFMADD231PS  Y7, Y3, Y5
 	VMOVAPS      Y4, Y6
 	VFMADD231PS  Y5, Y2, Y4
-	LEAQ         (R13)(R9*1), R13
-	VMOVUPS      Y4, (R13)
+	LEAQ         (R8)(R10*1), R14
+	VMOVUPS      Y4, (R14)
 	VFNMADD231PS Y5, Y2, Y6
-	VMOVUPS      Y6, (R13)(R8*1)
-	VMOVUPS      Y7, (R13)(R8*2)
-	LEAQ         (DI)(R10*2), R13
-	LEAQ         (AX)(BX*2), R14
-	VMOVUPS      (R14), Y4
-	VMOVUPS      (R14)(CX*1), Y5
-	VMOVUPS      (R14)(CX*2), Y6
-	LEAQ         (R14)(DX*1), R14
+	VMOVUPS      Y6, (R14)(R9*1)
+	VMOVUPS      Y7, (R14)(R9*2)
+	LEAQ         (R8)(R11*1), R14
+	LEAQ         (AX)(BX*1), R15
+	VMOVUPS      (R15), Y4
+	VMOVUPS      (R15)(CX*1), Y5
+	VMOVUPS      (R15)(CX*2), Y6
+	LEAQ         (R15)(DX*1), R15
+	VMOVUPS      (R15), Y7
+	VMOVUPS      Y4, (R14)
+	VMOVAPS      Y4, Y8
+	VMOVAPS      Y5, Y9
+	VFMADD231PS  Y6, Y1, Y8
+	VFMADD231PS  Y7, Y1, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  Y9, Y0, Y8
+	VMOVUPS      Y8, (R14)(R9*1)
+	VFNMADD231PS Y9, Y0, Y10
+	VMOVUPS      Y10, (R14)(R9*2)
+	VMOVAPS      Y4, Y4
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVAPS      Y4, Y6
+	VFMADD231PS  Y5, Y2, Y4
+	LEAQ         (R14)(R10*1), R14
+	VMOVUPS      Y4, (R14)
+	VFNMADD231PS Y5, Y2, Y6
+	VMOVUPS      Y6, (R14)(R9*1)
+	VMOVUPS      Y7, (R14)(R9*2)
+	LEAQ         (R8)(R11*2), R14
+	LEAQ         (AX)(BX*2), R15
+	VMOVUPS      (R15), Y4
+	VMOVUPS      (R15)(CX*1), Y5
+	VMOVUPS      (R15)(CX*2), Y6
+	LEAQ         (R15)(DX*1), R15
+	VMOVUPS      (R15), Y7
+	VMOVUPS      Y4, (R14)
+	VMOVAPS      Y4, Y8
+	VMOVAPS      Y5, Y9
+	VFMADD231PS  Y6, Y1, Y8
+	VFMADD231PS  Y7, Y1, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  Y9, Y0, Y8
+	VMOVUPS      Y8, (R14)(R9*1)
+	VFNMADD231PS Y9, Y0, Y10
+	VMOVUPS      Y10, (R14)(R9*2)
+	VMOVAPS      Y4, Y4
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVAPS      Y4, Y6
+	VFMADD231PS  Y5, Y2, Y4
+	LEAQ         (R14)(R10*1), R14
+	VMOVUPS      Y4, (R14)
+	VFNMADD231PS Y5, Y2, Y6
+	VMOVUPS      Y6, (R14)(R9*1)
+	VMOVUPS      Y7, (R14)(R9*2)
+	LEAQ         (R8)(R12*1), R14
+	LEAQ         (AX)(SI*1), R15
+	VMOVUPS      (R15), Y4
+	VMOVUPS      (R15)(CX*1), Y5
+	VMOVUPS      (R15)(CX*2), Y6
+	LEAQ         (R15)(DX*1), R15
+	VMOVUPS      (R15), Y7
+	VMOVUPS      Y4, (R14)
+	VMOVAPS      Y4, Y8
+	VMOVAPS      Y5, Y9
+	VFMADD231PS  Y6, Y1, Y8
+	VFMADD231PS  Y7, Y1, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  Y9, Y0, Y8
+	VMOVUPS      Y8, (R14)(R9*1)
+	VFNMADD231PS Y9, Y0, Y10
+	VMOVUPS      Y10, (R14)(R9*2)
+	VMOVAPS      Y4, Y4
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVAPS      Y4, Y6
+	VFMADD231PS  Y5, Y2, Y4
+	LEAQ         (R14)(R10*1), R14
+	VMOVUPS      Y4, (R14)
+	VFNMADD231PS Y5, Y2, Y6
+	VMOVUPS      Y6, (R14)(R9*1)
+	VMOVUPS      Y7, (R14)(R9*2)
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (R8)(R11*1), Y5
+	VMOVUPS      (R8)(R11*2), Y6
+	LEAQ         (R8)(R12*1), R14
 	VMOVUPS      (R14), Y7
-	VMOVUPS      Y4, (R13)
+	VMOVUPS      Y4, (R8)
 	VMOVAPS      Y4, Y8
 	VMOVAPS      Y5, Y9
 	VFMADD231PS  Y6, Y1, Y8
 	VFMADD231PS  Y7, Y1, Y9
 	VMOVAPS      Y8, Y10
 	VFMADD231PS  Y9, Y0, Y8
-	VMOVUPS      Y8, (R13)(R8*1)
+	VMOVUPS      Y8, (R8)(R11*1)
 	VFNMADD231PS Y9, Y0, Y10
-	VMOVUPS      Y10, (R13)(R8*2)
+	VMOVUPS      Y10, (R8)(R11*2)
 	VMOVAPS      Y4, Y4
 	VMOVAPS      Y5, Y5
 	VFMADD231PS  Y6, Y3, Y4
 	VFMADD231PS  Y7, Y3, Y5
 	VMOVAPS      Y4, Y6
 	VFMADD231PS  Y5, Y2, Y4
-	LEAQ         (R13)(R9*1), R13
-	VMOVUPS      Y4, (R13)
+	LEAQ         (R8)(R12*1), R14
+	VMOVUPS      Y4, (R14)
 	VFNMADD231PS Y5, Y2, Y6
-	VMOVUPS      Y6, (R13)(R8*1)
-	VMOVUPS      Y7, (R13)(R8*2)
-	LEAQ         (DI)(R11*1), R13
-	LEAQ         (AX)(SI*1), R14
+	VMOVUPS      Y6, (R14)(R11*1)
+	VMOVUPS      Y7, (R14)(R11*2)
+	LEAQ         (R8)(R9*1), R14
+	LEAQ         (R8)(R9*1), R15
 	VMOVUPS      (R14), Y4
-	VMOVUPS      (R14)(CX*1), Y5
-	VMOVUPS      (R14)(CX*2), Y6
-	LEAQ         (R14)(DX*1), R14
+	VMOVUPS      (R14)(R11*1), Y5
+	VMOVUPS      (R14)(R11*2), Y6
+	LEAQ         (R14)(R12*1), R14
 	VMOVUPS      (R14), Y7
-	VMOVUPS      Y4, (R13)
+	VMOVUPS      Y4, (R15)
 	VMOVAPS      Y4, Y8
 	VMOVAPS      Y5, Y9
 	VFMADD231PS  Y6, Y1, Y8
 	VFMADD231PS  Y7, Y1, Y9
 	VMOVAPS      Y8, Y10
 	VFMADD231PS  Y9, Y0, Y8
-	VMOVUPS      Y8, (R13)(R8*1)
+	VMOVUPS      Y8, (R15)(R11*1)
 	VFNMADD231PS Y9, Y0, Y10
-	VMOVUPS      Y10, (R13)(R8*2)
+	VMOVUPS      Y10, (R15)(R11*2)
 	VMOVAPS      Y4, Y4
 	VMOVAPS      Y5, Y5
 	VFMADD231PS  Y6, Y3, Y4
 	VFMADD231PS  Y7, Y3, Y5
 	VMOVAPS      Y4, Y6
 	VFMADD231PS  Y5, Y2, Y4
-	LEAQ         (R13)(R9*1), R13
-	VMOVUPS      Y4, (R13)
-	VFNMADD231PS Y5, Y2, Y6
-	VMOVUPS      Y6, (R13)(R8*1)
-	VMOVUPS      Y7, (R13)(R8*2)
-	VMOVUPS      (DI), Y4
-	VMOVUPS      (DI)(R10*1), Y5
-	VMOVUPS      (DI)(R10*2), Y6
-	LEAQ         (DI)(R11*1), R13
-	VMOVUPS      (R13), Y7
-	VMOVUPS      Y4, (DI)
-	VMOVAPS      Y4, Y8
-	VMOVAPS      Y5, Y9
-	VFMADD231PS  Y6, Y1, Y8
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVAPS      Y8, Y10
-	VFMADD231PS  Y9, Y0, Y8
-	VMOVUPS      Y8, (DI)(R10*1)
-	VFNMADD231PS Y9, Y0, Y10
-	VMOVUPS      Y10, (DI)(R10*2)
-	VMOVAPS      Y4, Y4
-	VMOVAPS      Y5, Y5
-	VFMADD231PS  Y6, Y3, Y4
-	VFMADD231PS  Y7, Y3, Y5
-	VMOVAPS      Y4, Y6
-	VFMADD231PS  Y5, Y2, Y4
-	LEAQ         (DI)(R11*1), R13
-	VMOVUPS      Y4, (R13)
-	VFNMADD231PS Y5, Y2, Y6
-	VMOVUPS      Y6, (R13)(R10*1)
-	VMOVUPS      Y7, (R13)(R10*2)
-	LEAQ         (DI)(R8*1), R13
-	LEAQ         (DI)(R8*1), R14
-	VMOVUPS      (R13), Y4
-	VMOVUPS      (R13)(R10*1), Y5
-	VMOVUPS      (R13)(R10*2), Y6
-	LEAQ         (R13)(R11*1), R13
-	VMOVUPS      (R13), Y7
+	LEAQ         (R15)(R12*1), R14
 	VMOVUPS      Y4, (R14)
+	VFNMADD231PS Y5, Y2, Y6
+	VMOVUPS      Y6, (R14)(R11*1)
+	VMOVUPS      Y7, (R14)(R11*2)
+	LEAQ         (R8)(R9*2), R14
+	LEAQ         (R8)(R9*2), R15
+	VMOVUPS      (R14), Y4
+	VMOVUPS      (R14)(R11*1), Y5
+	VMOVUPS      (R14)(R11*2), Y6
+	LEAQ         (R14)(R12*1), R14
+	VMOVUPS      (R14), Y7
+	VMOVUPS      Y4, (R15)
 	VMOVAPS      Y4, Y8
 	VMOVAPS      Y5, Y9
 	VFMADD231PS  Y6, Y1, Y8
 	VFMADD231PS  Y7, Y1, Y9
 	VMOVAPS      Y8, Y10
 	VFMADD231PS  Y9, Y0, Y8
-	VMOVUPS      Y8, (R14)(R10*1)
+	VMOVUPS      Y8, (R15)(R11*1)
 	VFNMADD231PS Y9, Y0, Y10
-	VMOVUPS      Y10, (R14)(R10*2)
+	VMOVUPS      Y10, (R15)(R11*2)
 	VMOVAPS      Y4, Y4
 	VMOVAPS      Y5, Y5
 	VFMADD231PS  Y6, Y3, Y4
 	VFMADD231PS  Y7, Y3, Y5
 	VMOVAPS      Y4, Y6
 	VFMADD231PS  Y5, Y2, Y4
-	LEAQ         (R14)(R11*1), R13
-	VMOVUPS      Y4, (R13)
-	VFNMADD231PS Y5, Y2, Y6
-	VMOVUPS      Y6, (R13)(R10*1)
-	VMOVUPS      Y7, (R13)(R10*2)
-	LEAQ         (DI)(R8*2), R13
-	LEAQ         (DI)(R8*2), R14
-	VMOVUPS      (R13), Y4
-	VMOVUPS      (R13)(R10*1), Y5
-	VMOVUPS      (R13)(R10*2), Y6
-	LEAQ         (R13)(R11*1), R13
-	VMOVUPS      (R13), Y7
+	LEAQ         (R15)(R12*1), R14
 	VMOVUPS      Y4, (R14)
+	VFNMADD231PS Y5, Y2, Y6
+	VMOVUPS      Y6, (R14)(R11*1)
+	VMOVUPS      Y7, (R14)(R11*2)
+	LEAQ         (R8)(R10*1), R14
+	LEAQ         (R8)(R10*1), R15
+	VMOVUPS      (R14), Y4
+	VMOVUPS      (R14)(R11*1), Y5
+	VMOVUPS      (R14)(R11*2), Y6
+	LEAQ         (R14)(R12*1), R14
+	VMOVUPS      (R14), Y7
+	VMOVUPS      Y4, (R15)
 	VMOVAPS      Y4, Y8
 	VMOVAPS      Y5, Y9
 	VFMADD231PS  Y6, Y1, Y8
 	VFMADD231PS  Y7, Y1, Y9
 	VMOVAPS      Y8, Y10
 	VFMADD231PS  Y9, Y0, Y8
-	VMOVUPS      Y8, (R14)(R10*1)
+	VMOVUPS      Y8, (R15)(R11*1)
 	VFNMADD231PS Y9, Y0, Y10
-	VMOVUPS      Y10, (R14)(R10*2)
+	VMOVUPS      Y10, (R15)(R11*2)
 	VMOVAPS      Y4, Y4
 	VMOVAPS      Y5, Y5
 	VFMADD231PS  Y6, Y3, Y4
 	VFMADD231PS  Y7, Y3, Y5
 	VMOVAPS      Y4, Y6
 	VFMADD231PS  Y5, Y2, Y4
-	LEAQ         (R14)(R11*1), R13
-	VMOVUPS      Y4, (R13)
-	VFNMADD231PS Y5, Y2, Y6
-	VMOVUPS      Y6, (R13)(R10*1)
-	VMOVUPS      Y7, (R13)(R10*2)
-	LEAQ         (DI)(R9*1), R13
-	LEAQ         (DI)(R9*1), R14
-	VMOVUPS      (R13), Y4
-	VMOVUPS      (R13)(R10*1), Y5
-	VMOVUPS      (R13)(R10*2), Y6
-	LEAQ         (R13)(R11*1), R13
-	VMOVUPS      (R13), Y7
+	LEAQ         (R15)(R12*1), R14
 	VMOVUPS      Y4, (R14)
+	VFNMADD231PS Y5, Y2, Y6
+	VMOVUPS      Y6, (R14)(R11*1)
+	VMOVUPS      Y7, (R14)(R11*2)
+	LEAQ         (R8)(R10*1), R14
+	LEAQ         (R14)(R9*1), R14
+	LEAQ         (R8)(R10*1), R15
+	LEAQ         (R15)(R9*1), R15
+	VMOVUPS      (R14), Y4
+	VMOVUPS      (R14)(R11*1), Y5
+	VMOVUPS      (R14)(R11*2), Y6
+	LEAQ         (R14)(R12*1), R14
+	VMOVUPS      (R14), Y7
+	VMOVUPS      Y4, (R15)
 	VMOVAPS      Y4, Y8
 	VMOVAPS      Y5, Y9
 	VFMADD231PS  Y6, Y1, Y8
 	VFMADD231PS  Y7, Y1, Y9
 	VMOVAPS      Y8, Y10
 	VFMADD231PS  Y9, Y0, Y8
-	VMOVUPS      Y8, (R14)(R10*1)
+	VMOVUPS      Y8, (R15)(R11*1)
 	VFNMADD231PS Y9, Y0, Y10
-	VMOVUPS      Y10, (R14)(R10*2)
+	VMOVUPS      Y10, (R15)(R11*2)
 	VMOVAPS      Y4, Y4
 	VMOVAPS      Y5, Y5
 	VFMADD231PS  Y6, Y3, Y4
 	VFMADD231PS  Y7, Y3, Y5
 	VMOVAPS      Y4, Y6
 	VFMADD231PS  Y5, Y2, Y4
-	LEAQ         (R14)(R11*1), R13
-	VMOVUPS      Y4, (R13)
-	VFNMADD231PS Y5, Y2, Y6
-	VMOVUPS      Y6, (R13)(R10*1)
-	VMOVUPS      Y7, (R13)(R10*2)
-	LEAQ         (DI)(R9*1), R13
-	LEAQ         (R13)(R8*1), R13
-	LEAQ         (DI)(R9*1), R14
-	LEAQ         (R14)(R8*1), R14
-	VMOVUPS      (R13), Y4
-	VMOVUPS      (R13)(R10*1), Y5
-	VMOVUPS      (R13)(R10*2), Y6
-	LEAQ         (R13)(R11*1), R13
-	VMOVUPS      (R13), Y7
+	LEAQ         (R15)(R12*1), R14
 	VMOVUPS      Y4, (R14)
+	VFNMADD231PS Y5, Y2, Y6
+	VMOVUPS      Y6, (R14)(R11*1)
+	VMOVUPS      Y7, (R14)(R11*2)
+	LEAQ         (R8)(R10*1), R14
+	LEAQ         (R14)(R9*2), R14
+	LEAQ         (R8)(R10*1), R15
+	LEAQ         (R15)(R9*2), R15
+	VMOVUPS      (R14), Y4
+	VMOVUPS      (R14)(R11*1), Y5
+	VMOVUPS      (R14)(R11*2), Y6
+	LEAQ         (R14)(R12*1), R14
+	VMOVUPS      (R14), Y7
+	VMOVUPS      Y4, (R15)
 	VMOVAPS      Y4, Y8
 	VMOVAPS      Y5, Y9
 	VFMADD231PS  Y6, Y1, Y8
 	VFMADD231PS  Y7, Y1, Y9
 	VMOVAPS      Y8, Y10
 	VFMADD231PS  Y9, Y0, Y8
-	VMOVUPS      Y8, (R14)(R10*1)
+	VMOVUPS      Y8, (R15)(R11*1)
 	VFNMADD231PS Y9, Y0, Y10
-	VMOVUPS      Y10, (R14)(R10*2)
+	VMOVUPS      Y10, (R15)(R11*2)
 	VMOVAPS      Y4, Y4
 	VMOVAPS      Y5, Y5
 	VFMADD231PS  Y6, Y3, Y4
 	VFMADD231PS  Y7, Y3, Y5
 	VMOVAPS      Y4, Y6
 	VFMADD231PS  Y5, Y2, Y4
-	LEAQ         (R14)(R11*1), R13
-	VMOVUPS      Y4, (R13)
-	VFNMADD231PS Y5, Y2, Y6
-	VMOVUPS      Y6, (R13)(R10*1)
-	VMOVUPS      Y7, (R13)(R10*2)
-	LEAQ         (DI)(R9*1), R13
-	LEAQ         (R13)(R8*2), R13
-	LEAQ         (DI)(R9*1), R14
-	LEAQ         (R14)(R8*2), R14
-	VMOVUPS      (R13), Y4
-	VMOVUPS      (R13)(R10*1), Y5
-	VMOVUPS      (R13)(R10*2), Y6
-	LEAQ         (R13)(R11*1), R13
-	VMOVUPS      (R13), Y7
+	LEAQ         (R15)(R12*1), R14
 	VMOVUPS      Y4, (R14)
-	VMOVAPS      Y4, Y8
-	VMOVAPS      Y5, Y9
-	VFMADD231PS  Y6, Y1, Y8
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVAPS      Y8, Y10
-	VFMADD231PS  Y9, Y0, Y8
-	VMOVUPS      Y8, (R14)(R10*1)
-	VFNMADD231PS Y9, Y0, Y10
-	VMOVUPS      Y10, (R14)(R10*2)
-	VMOVAPS      Y4, Y4
-	VMOVAPS      Y5, Y5
-	VFMADD231PS  Y6, Y3, Y4
-	VFMADD231PS  Y7, Y3, Y5
-	VMOVAPS      Y4, Y6
-	VFMADD231PS  Y5, Y2, Y4
-	LEAQ         (R14)(R11*1), R13
-	VMOVUPS      Y4, (R13)
 	VFNMADD231PS Y5, Y2, Y6
-	VMOVUPS      Y6, (R13)(R10*1)
-	VMOVUPS      Y7, (R13)(R10*2)
+	VMOVUPS      Y6, (R14)(R11*1)
+	VMOVUPS      Y7, (R14)(R11*2)
 	ADDQ         $0x20, AX
-	ADDQ         $0x20, DI
-	SUBQ         $0x08, R12
+	ADDQ         $0x20, R8
+	SUBQ         $0x08, R13
 	JG           loop
 	VZEROUPPER
 	RET

@@ -142,9 +142,7 @@ func (w *winogradConv) runBlocks(r Runner, x *convRun, zero []float32, c carve) 
 		for i := range pieces {
 			first, last := share(tiles, pieces, i)
 			first, last = first+line*w.wide, last+line*w.wide
-			for t := first; t < last; t++ {
-				w.input(w.kernel, x.a, zero, t, &v[(t-first)*w.ldv], w.xiV())
-			}
+			w.inputs(w.kernel, x.a, zero, first, last, v, w.ldv, w.xiV())
 			for j := range w.outGroups {
 				w.multiply(u[j*w.group:], v, m[j*w.width:], last-first)
 			}
@@ -162,9 +160,7 @@ func (w *winogradConv) runGroups(r Runner, x *convRun, zero []float32, c carve) 
 	tasks := min(w.tiles, tileTasks)
 	r.Run(tasks, func(_, task int) {
 		first, end := share(w.tiles, tasks, task)
-		for t := first; t < end; t++ {
-			w.input(w.kernel, x.a, zero, t, &v[t*w.ldv], w.xiV())
-		}
+		w.inputs(w.kernel, x.a, zero, first, end, v[first*w.ldv:], w.ldv, w.xiV())
 	})
 	r.Run(w.outGroups, func(worker, j int) {
 		own := carve(c[worker*w.own : (worker+1)*w.own])

@@ -3,13 +3,13 @@
 package kernel
 
 //go:noescape
-func winogradInputAVX512(c int, x *[36]*float32, v *float32, xi int)
+func winogradInputAVX512(c int, x *[36]*float32, next *[36]*float32, v *float32, xi int)
 
 //go:noescape
 func winogradOutputAVX512(c int, m *float32, xi int, y *float32, px int, row int)
 
 //go:noescape
-func winogradGradientAVX512(c int, y *float32, px int, row int, z *float32, xi int)
+func winogradGradientAVX512(c int, y *float32, next *float32, px int, row int, z *float32, xi int)
 
 //go:noescape
 func winogradFilterAVX512(n int, w *float32, tap int, wrow int, u *float32, xi int, urow int)
@@ -18,13 +18,13 @@ func winogradFilterAVX512(n int, w *float32, tap int, wrow int, u *float32, xi i
 func winogradFilterGradientAVX512(n int, u *float32, xi int, urow int, w *float32, tap int, wrow int)
 
 //go:noescape
-func winogradInputAVX2(c int, x *[36]*float32, v *float32, xi int)
+func winogradInputAVX2(c int, x *[36]*float32, next *[36]*float32, v *float32, xi int)
 
 //go:noescape
 func winogradOutputAVX2(c int, m *float32, xi int, y *float32, px int, row int)
 
 //go:noescape
-func winogradGradientAVX2(c int, y *float32, px int, row int, z *float32, xi int)
+func winogradGradientAVX2(c int, y *float32, next *float32, px int, row int, z *float32, xi int)
 
 //go:noescape
 func winogradFilterAVX2(n int, w *float32, tap int, wrow int, u *float32, xi int, urow int)

@@ -66,13 +66,13 @@ func checkTransforms(t *testing.T, tier, ref Winograd, c int) {
 		table[i] = &x[i/6*row+i%6*px]
 	}
 	grid := normal(rng, 36*xi+1)[1:]
-	transformCase(t, "input", 36*xi, 2e-5, func(w *Winograd, out []float32) { w.input(c, &table, &out[0], xi) }, tier, ref)
+	transformCase(t, "input", 36*xi, 2e-5, func(w *Winograd, out []float32) { w.input(c, &table, &table, &out[0], xi) }, tier, ref)
 	transformCase(t, "output", 4*row, 1e-4, func(w *Winograd, out []float32) {
 		m := append([]float32{0}, grid...)[1:]
 		w.output(c, &m[0], xi, &out[0], px, row)
 	}, tier, ref)
 	transformCase(t, "gradient", 36*xi, 1e-4, func(w *Winograd, out []float32) {
-		w.gradient(c, &x[0], px, row, &out[0], xi)
+		w.gradient(c, &x[0], &x[0], px, row, &out[0], xi)
 	}, tier, ref)
 	const rows = 3
 	transformCase(t, "filter", 36*rows*c+c, 2e-5, func(w *Winograd, out []float32) {

@@ -57,19 +57,25 @@ func (t *tiling) pixels(x, zero []float32, tile int, table *[grid]*float32) {
 	}
 }
 
-// input transforms a tile. Channels that do not fill a vector are done in one that begins earlier.
-func (t *tiling) input(w *Winograd, x, zero []float32, tile int, v *float32, xi int) {
-	var table [grid]*float32
-	t.pixels(x, zero, tile, &table)
+// inputs transforms tiles [first, end) into rows of v, ldv apart. Channels that do not fill a vector are done in one that
+// begins earlier.
+func (t *tiling) inputs(w *Winograd, x, zero []float32, first, end int, v []float32, ldv, xi int) {
+	var tables [2][grid]*float32
 	whole := t.inC - t.inC%w.lanes
-	w.input(whole, &table, v, xi)
-	if whole == t.inC {
-		return
+	t.pixels(x, zero, first, &tables[first&1])
+	for tile := first; tile < end; tile++ {
+		table, next := &tables[tile&1], &tables[1-tile&1]
+		t.pixels(x, zero, min(tile+1, t.tiles-1), next)
+		to := &v[(tile-first)*ldv]
+		w.input(whole, table, next, to, xi)
+		if whole == t.inC {
+			continue
+		}
+		for i, p := range table {
+			table[i] = offset(p, t.inC-w.lanes)
+		}
+		w.input(w.lanes, table, next, offset(to, t.inC-w.lanes), xi)
 	}
-	for i, p := range table {
-		table[i] = offset(p, t.inC-w.lanes)
-	}
-	w.input(w.lanes, &table, offset(v, t.inC-w.lanes), xi)
 }
 
 // place returns where a tile's output begins and how many rows and columns of it exist.
@@ -103,7 +109,8 @@ func (t *tiling) gradient(w *Winograd, y []float32, tile, col, n, width int, z *
 	at, rows, cols := t.place(tile)
 	at += col
 	if rows == tileSize && cols == tileSize && n == width {
-		w.gradient(n, &y[at], t.outC, t.outW*t.outC, z, xi)
+		next, _, _ := t.place(min(tile+1, t.tiles-1))
+		w.gradient(n, &y[at], &y[next+col], t.outC, t.outW*t.outC, z, xi)
 		return
 	}
 	edge = edge[:tileSize*tileSize*width]
@@ -113,7 +120,7 @@ func (t *tiling) gradient(w *Winograd, y []float32, tile, col, n, width int, z *
 			copy(edge[(r*tileSize+c)*width:][:n], y[at+(r*t.outW+c)*t.outC:])
 		}
 	}
-	w.gradient(width, &edge[0], width, tileSize*width, z, xi)
+	w.gradient(width, &edge[0], &edge[0], width, tileSize*width, z, xi)
 }
 
 // finishLines reports the output of rows of tiles as final, channels [col, col+n).

@@ -111,7 +111,6 @@ func softmax(s isa) {
 	loop(s, "maximum", n, func(at Register) {
 		v := s.vec()
 		VMULPS(Mem{Base: x, Index: at, Scale: 1}, scale, v)
-		VMOVUPS(v, Mem{Base: x, Index: at, Scale: 1})
 		VMAXPS(v, high, high)
 	})
 	across(s, high, VMAXPS)
@@ -122,7 +121,7 @@ func softmax(s isa) {
 	loop(s, "exponentials", n, func(at Register) {
 		v := s.vec()
 		VMOVUPS(Mem{Base: x, Index: at, Scale: 1}, v)
-		VSUBPS(high, v, v)
+		VFMSUB213PS(high, scale, v)
 		p := exp2(s, v)
 		VMOVUPS(p, Mem{Base: x, Index: at, Scale: 1})
 		VADDPS(p, sum, sum)

@@ -6,61 +6,74 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// pack writes the kernel that copies k rows of two vectors, ldb apart, into a contiguous panel.
+// pack writes the kernel that copies rows into panels: piece j of each of k > 0 rows, two vectors, goes to panel j, which
+// begins j·gap floats on. Whole rows pass by, since memory delivers neighbouring lines sooner than scattered ones.
 func pack(s isa) {
-	TEXT("pack"+s.name, NOSPLIT, "func(k int, b, panel *float32, ldb int)")
+	TEXT("pack"+s.name, NOSPLIT, "func(k, panels int, b, panel *float32, ldb, gap int)")
 	Pragma("noescape")
 	k := Load(Param("k"), GP64())
-	b := Load(Param("b"), GP64())
-	panel := Load(Param("panel"), GP64())
-	ldb := bytesOf("ldb")
-	rows := func(n int) {
-		for u := range n {
-			for j := range vectors {
-				v := s.vec()
-				VMOVUPS(Mem{Base: b, Disp: s.bytes * j}, v)
-				VMOVUPS(v, Mem{Base: panel, Disp: s.bytes * (vectors*u + j)})
-			}
-			ADDQ(ldb, b)
+	row := Load(Param("b"), GP64())
+	out := Load(Param("panel"), GP64())
+	ldb, gap := bytesOf("ldb"), bytesOf("gap")
+	ahead := GP64()
+	MOVQ(ldb, ahead)
+	SHLQ(Imm(3), ahead) // eight rows
+	x, y, n := GP64(), GP64(), GP64()
+	Label("row")
+	MOVQ(row, x)
+	MOVQ(out, y)
+	Load(Param("panels"), n)
+	Label("piece")
+	for j := range vectors {
+		v := s.vec()
+		if j*s.bytes%64 == 0 {
+			PREFETCHT0(Mem{Base: x, Index: ahead, Scale: 1, Disp: s.bytes * j})
 		}
-		ADDQ(I32(int32(s.bytes*vectors*n)), panel)
+		VMOVUPS(Mem{Base: x, Disp: s.bytes * j}, v)
+		VMOVUPS(v, Mem{Base: y, Disp: s.bytes * j})
 	}
-	SUBQ(Imm(4), k)
-	JLT(LabelRef("tail"))
-	Label("loop")
-	rows(4)
-	SUBQ(Imm(4), k)
-	JGE(LabelRef("loop"))
-	Label("tail")
-	ADDQ(Imm(4), k)
-	JEQ(LabelRef("done"))
-	Label("single")
-	rows(1)
+	ADDQ(I32(int32(s.bytes*vectors)), x)
+	ADDQ(gap, y)
+	DECQ(n)
+	JNE(LabelRef("piece"))
+	ADDQ(ldb, row)
+	ADDQ(I32(int32(s.bytes*vectors)), out)
 	DECQ(k)
-	JNE(LabelRef("single"))
+	JNE(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// copyStrips writes the kernel that copies k rows of a transposed A, lda apart, into two strips.
+func copyStrips(s isa) {
+	TEXT("copyStrips"+s.name, NOSPLIT, "func(k int, a *float32, lda int, strip, next *float32)")
+	Pragma("noescape")
+	k := Load(Param("k"), GP64())
+	a := Load(Param("a"), GP64())
+	lda := bytesOf("lda")
+	strips := []Register{Load(Param("strip"), GP64()), Load(Param("next"), GP64())}
+	TESTQ(k, k)
+	JEQ(LabelRef("done"))
+	Label("loop")
+	copyRow(s, a, lda, strips)
+	DECQ(k)
+	JNE(LabelRef("loop"))
 	Label("done")
 	VZEROUPPER()
 	RET()
 }
 
-// packStrip writes the kernel that copies k rows of eight floats, lda apart, into a contiguous strip.
-func packStrip(s isa) {
-	TEXT("packStrip"+s.name, NOSPLIT, "func(k int, a, strip *float32, lda int)")
-	Pragma("noescape")
-	k := Load(Param("k"), GP64())
-	a := Load(Param("a"), GP64())
-	strip := Load(Param("strip"), GP64())
-	lda := bytesOf("lda")
-	Label("loop")
-	v := YMM()
-	VMOVUPS(Mem{Base: a}, v)
-	VMOVUPS(v, Mem{Base: strip})
+// copyRow copies eight floats to each strip, of the second from MR floats further on, and moves on to the next row. It asks
+// for a row that will be needed soon; for many at once it cannot, since they may lie in few sets of the cache.
+func copyRow(s isa, a, lda Register, strips []Register) {
+	PREFETCHT0(Mem{Base: a, Index: lda, Scale: 8})
+	for j, strip := range strips {
+		v := YMM()
+		VMOVUPS(Mem{Base: a, Disp: 4 * s.mr * j}, v)
+		VMOVUPS(v, Mem{Base: strip})
+		ADDQ(Imm(32), strip)
+	}
 	ADDQ(lda, a)
-	ADDQ(Imm(32), strip)
-	DECQ(k)
-	JNE(LabelRef("loop"))
-	VZEROUPPER()
-	RET()
 }
 
 // packTransposed writes the kernel that reads B by columns: two vectors' worth of rows of k floats, ldb apart, become a

@@ -58,9 +58,11 @@ func loads(g grid) func(r int) func(i int) Op {
 }
 
 // input writes V = B^T d B for one tile. Each of the 36 pixels has its own pointer: beyond an image's edge it leads to zeros.
+// Meanwhile it fetches the next tile's pixels, except the two columns that the tiles share: a pixel's channels are too short
+// a run for the processor to foresee the next.
 func input(s isa) {
-	begin(s, "Input", "func(c int, x *[36]*float32, v *float32, xi int)")
-	table := Load(Param("x"), GP64())
+	begin(s, "Input", "func(c int, x, next *[36]*float32, v *float32, xi int)")
+	table, ahead := Load(Param("x"), GP64()), Load(Param("next"), GP64())
 	v := grid36(s, "v", "xi")
 	channel := GP64()
 	XORQ(channel, channel)
@@ -77,6 +79,13 @@ func input(s isa) {
 		}
 	}
 	loop("c", s.bytes/4, func() {
+		for i := range 36 {
+			if i%6 >= 2 {
+				p := GP64()
+				MOVQ(Mem{Base: ahead, Disp: 8 * i}, p)
+				PREFETCHT0(Mem{Base: p, Index: channel, Scale: 1})
+			}
+		}
 		separable(s, f, pixels, v, v, columns...)
 		ADDQ(Imm(uint64(s.bytes)), channel)
 		v.advance()
@@ -96,13 +105,21 @@ func output(s isa) {
 	})
 }
 
-// gradient writes Z = A dY A^T for one tile of 4×4 pixels.
+// gradient writes Z = A dY A^T for one tile of 4×4 pixels and fetches the next tile's.
 func gradient(s isa) {
-	begin(s, "Gradient", "func(c int, y *float32, px, row int, z *float32, xi int)")
+	begin(s, "Gradient", "func(c int, y, next *float32, px, row int, z *float32, xi int)")
 	y := grid{base: Load(Param("y"), GP64()), x: strideOf("px"), y: strideOf("row"), bytes: s.bytes}
+	ahead := grid{base: Load(Param("next"), GP64()), x: y.x, y: y.y, bytes: s.bytes}
 	z := grid36(s, "z", "xi")
 	f := gradientFormula(s)
 	loop("c", s.bytes/4, func() {
+		for r := range 4 {
+			at := ahead.row(r)
+			for i := range 4 {
+				PREFETCHT0(at(i))
+			}
+		}
+		ahead.advance()
 		separable(s, f, loads(y), z, z, []int{0, 1, 2, 3, 4, 5})
 		y.advance()
 		z.advance()
