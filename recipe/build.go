@@ -31,6 +31,13 @@ func (m *Model) Forward(weights *model.Scope, x, cNoise, class *graph.Node) *gra
 	return m.Network.Forward(weights, nil, x, cNoise, class)
 }
 
+// Frozen returns the model with a network whose weights stay as they are (Freeze): draws of few samples are faster.
+func (m *Model) Frozen() *Model {
+	f := *m
+	f.Network = Freeze(m.Network)
+	return &f
+}
+
 // Model builds the network of a resolved configuration.
 func (c Config) Model() (*Model, error) {
 	net, err := c.Network.build()

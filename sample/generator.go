@@ -52,36 +52,10 @@ func New(b compute.Backend, weights *model.Scope, network Network, m Model) (*Ge
 	return g, err
 }
 
-// Request says what to draw.
-type Request struct {
-	Seed    uint64
-	First   int // number of the first sample
-	Count   int
-	Batch   int                    // samples drawn at once; less where Count does not divide
-	Classes func(sample int) int32 // class of each sample; nil: none
-	Sampler diffusion.Sampler
-	Levels  []float64 // falling noise levels, from diffusion.Schedule.Levels
-	// Guidance pushes samples towards their class (or with no class, nowhere). Scale 1 is none.
-	Guidance diffusion.Guidance
-	// Clip limits the clean estimate to ±Clip, the range of the data; 0: no limit.
-	Clip float32
-}
-
-// Check says what is wrong with the request, if anything.
-func (r Request) Check() error {
-	switch {
-	case r.Count < 1 || r.Batch < 1 || r.First < 0:
-		return fmt.Errorf("sample: %d samples from number %d on in batches of %d: give at least 1 of each", r.Count, r.First, r.Batch)
-	case len(r.Levels) < 2:
-		return fmt.Errorf("sample: a trajectory of %d noise levels: two are needed", len(r.Levels))
-	}
-	return errors.Join(r.Sampler.Check(), r.Guidance.Check())
-}
-
 // Draw draws the samples in batches and gives each batch to yield: samples first, first+1, … as numbers on the network's scale. The
 // slice is used again for the next batch. When ctx is cancelled, Draw returns its cause.
 func (g *Generator) Draw(ctx context.Context, r Request, yield func(first int, x []float32) error) error {
-	if err := r.Check(); err != nil {
+	if err := errors.Join(r.Check(), r.fits(g.size)); err != nil {
 		return err
 	}
 	batches := (r.Count + r.Batch - 1) / r.Batch
@@ -101,12 +75,12 @@ func (g *Generator) Draw(ctx context.Context, r Request, yield func(first int, x
 // drawBatch draws the samples from number first on that fill x.
 func (g *Generator) drawBatch(ctx context.Context, r Request, first int, x []float32) error {
 	noise := diffusion.Noise{Seed: r.Seed, First: uint64(first), Size: g.size}
-	g.model.Precond.Schedule.Start(x, r.Levels[0], noise.Fill)
+	r.start(x, first, g.size, g.model.Precond.Schedule)
 	d, err := g.denoiser(ctx, r, first, len(x)/g.size)
 	if err != nil {
 		return err
 	}
-	return r.Sampler.Sample(d, x, r.Levels, noise.Fill)
+	return r.Sampler.Sample(r.watched(r.inpainted(d, len(x)), first, g.size), x, r.Levels, noise.Fill)
 }
 
 // denoiser is the guided network for samples first to first+n. With guidance both halves, with and without the class, are one batch.
@@ -116,7 +90,7 @@ func (g *Generator) denoiser(ctx context.Context, r Request, first, n int) (diff
 	for i := range classes {
 		classes[i] = g.model.Null
 		if r.Classes != nil && g.model.Classed {
-			classes[i] = r.Classes(first + i)
+			classes[i] = r.Classes(r.subject(first + i))
 			guided = guided || classes[i] != g.model.Null && r.Guidance.Scale != 1
 		}
 		if classes[i] > g.model.Null {

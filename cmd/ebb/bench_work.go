@@ -148,7 +148,7 @@ func maskedText(batch int) func() []any {
 // sampling prepares forward passes, the cost of one sampler step.
 func (w work) sampling(b compute.Backend, batch int) (runner, error) {
 	weights := train.Weights(model.NewStore())
-	network := recipe.Wrap(w.net, false)
+	network := recipe.Freeze(recipe.Wrap(w.net, false))
 	if err := network.Init(weights, 0); err != nil {
 		return nil, err
 	}

@@ -108,6 +108,14 @@ type preview struct {
 
 func newPreview(s *session) *preview { return &preview{s: s} }
 
+// previewed is how many samples a preview shows.
+func previewed(c recipe.Config) int {
+	if c.Data.Source == recipe.Points {
+		return c.Sample.Batch
+	}
+	return c.Sample.Rows * c.Sample.Columns
+}
+
 // draw is the Sample hook of a train.Trainer.
 func (p *preview) draw(ctx context.Context, weights *model.Scope, seen int64) (path string, png []byte, err error) {
 	c, m := p.s.config, p.s.model
@@ -116,11 +124,7 @@ func (p *preview) draw(ctx context.Context, weights *model.Scope, seen int64) (p
 			return "", nil, err
 		}
 	}
-	n := c.Sample.Rows * c.Sample.Columns
-	if c.Data.Source == recipe.Points {
-		n = c.Sample.Batch
-	}
-	r, err := request(c, m, n)
+	r, err := request(c, m, previewed(c))
 	if err != nil {
 		return "", nil, err
 	}

@@ -42,6 +42,15 @@ func (e *exitError) Unwrap() error { return e.err }
 // usage marks an error of the person who typed the command.
 func usage(err error) error { return withCode(exitUsage, err) }
 
+// asUsage marks an error that has no exit code yet.
+func asUsage(err error) error {
+	var e *exitError
+	if errors.As(err, &e) {
+		return err
+	}
+	return usage(err)
+}
+
 func withCode(code int, err error) error {
 	if err == nil {
 		return nil
@@ -59,6 +68,7 @@ type app struct {
 // cli is the command line.
 type cli struct {
 	Train   trainCmd         `cmd:"" help:"Train a model; without arguments, on letters."`
+	Plan    planCmd          `cmd:"" help:"Say what a run would need: memory, disk, time."`
 	Sample  sampleCmd        `cmd:"" help:"Draw samples from a trained model."`
 	Eval    evalCmd          `cmd:"" help:"Measure a trained model on held-out pictures."`
 	Data    dataCmd          `cmd:"" help:"Look at pictures, prepare them, fetch published sets."`

@@ -86,7 +86,7 @@ func TestWrongSettings(t *testing.T) {
 		{"train --images x", 2, "", `--images`},
 		{"train -n --set data.height=30", 2, "", `divisible by 4`},
 		{"train --precision bf16", 2, "", `f32 only`},
-		{"tran", 2, "", `did you mean "train"`},
+		{"tran", 2, "", `did you mean (one of )?"train"`},
 		{"bench --batch 0", 2, "", `--batch 0: give at least 1`},
 		{"bench --work tiny", 2, "", `unet-cifar`},
 		{"sample nowhere", 2, "", `nowhere is neither a run nor a model`},

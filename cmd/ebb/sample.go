@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"image"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +30,8 @@ type sampleCmd struct {
 	Batch    int      `help:"Samples drawn at once; default: the recipe's."`
 	Columns  int      `help:"Columns of a grid." default:"8"`
 	Out      string   `help:"A .png file for a grid, or a folder for single files." default:"samples.png"`
+	GIF      string   `name:"gif" help:"Write how the samples come out of noise, as an animation." placeholder:"FILE"`
+	editFlags
 	engineFlags
 }
 
@@ -41,40 +40,85 @@ func (*sampleCmd) Help() string {
 	return `Every picture carries its parameters as text inside the PNG file.
 
   ebb sample runs/glyphs -n 64 --class Q --guidance 3 --out grid.png
-  ebb sample runs/mine/model --sampler heun --steps 18 --seed 7 --out pictures/`
+  ebb sample runs/mine/model --sampler heun --steps 18 --seed 7 --out pictures/
+  ebb sample runs/mine --inpaint cat.png --mask hole.png
+  ebb sample runs/mine --from sketch.png --strength 0.6 --gif way.gif
+  ebb sample runs/mine --seed 1 --interpolate 2 -n 8 --sampler ddim`
 }
 
 // Run implements the verb.
 func (c *sampleCmd) Run(a *app) error {
+	if err := c.check(); err != nil {
+		return usage(err)
+	}
+	if err := c.writable(); err != nil {
+		return err
+	}
 	t, err := c.load()
 	if err != nil {
 		return err
 	}
 	r, err := c.request(t)
 	if err != nil {
-		return usage(err)
+		return asUsage(err)
 	}
 	engine, err := c.open()
 	if err != nil {
 		return err
 	}
 	defer engine.Finalize()
-	g, err := newGenerator(engine, t.weights, t.model)
+	g, err := newGenerator(engine, t.weights, t.model.Frozen())
 	if err != nil {
 		return err
 	}
 	defer g.Finalize()
 	ctx, stop := a.untilSignal()
 	defer stop()
-	if strings.EqualFold(filepath.Ext(c.Out), ".png") {
-		err = c.toGrid(ctx, a, t, g, r)
-	} else {
-		err = c.toFolder(ctx, a, t, g, r)
-	}
+	err = c.draw(ctx, a, t, g, r)
 	if errors.Is(err, errInterrupt) {
 		return withCode(exitBreak, err)
 	}
 	return err
+}
+
+// writable finds out before anything is drawn whether what is drawn has a place.
+func (c *sampleCmd) writable() error {
+	if c.Columns < 1 {
+		return usage(fmt.Errorf("--columns %d: give at least 1", c.Columns))
+	}
+	for _, path := range []string{c.Out, c.GIF} {
+		if path == "" || !strings.Contains(filepath.Base(path), ".") { // folders are made
+			continue
+		}
+		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+			return withCode(exitIO, fmt.Errorf("%s cannot be written: there is no folder %s; make it or choose another name", path, filepath.Dir(path)))
+		}
+	}
+	return nil
+}
+
+// draw draws the samples and writes them as a grid or as single files, and the way to them if wanted.
+func (c *sampleCmd) draw(ctx context.Context, a *app, t *trained, g *sample.Generator, r sample.Request) error {
+	out := &output{sampleCmd: c, app: a, t: t, r: r}
+	if c.GIF != "" {
+		var err error
+		if out.film, err = newFilm(t, &r); err != nil {
+			return err
+		}
+	}
+	if !strings.EqualFold(filepath.Ext(c.Out), ".png") {
+		if t.config.Data.Source == recipe.Points {
+			return usage(fmt.Errorf("points make one picture together: give --out a .png file"))
+		}
+		if err := os.MkdirAll(c.Out, 0o777); err != nil {
+			return withCode(exitIO, err)
+		}
+		out.single = true
+	}
+	if err := g.Draw(ctx, r, out.take); err != nil {
+		return err
+	}
+	return out.finish()
 }
 
 // request is the recipe's way of sampling, changed by the flags.
@@ -116,6 +160,9 @@ func (c *sampleCmd) request(t *trained) (sample.Request, error) {
 		}
 		r.Classes = func(int) int32 { return class }
 	}
+	if err := c.apply(&r, t); err != nil {
+		return r, err
+	}
 	return r, r.Check()
 }
 
@@ -131,78 +178,4 @@ func classNumber(name string, m *recipe.Model) (int32, error) {
 		return int32(i), nil
 	}
 	return 0, fmt.Errorf("--class %s: the classes are %s (or 0 to %d)", name, strings.Join(m.Classes, ", "), len(m.Classes)-1)
-}
-
-func (c *sampleCmd) toGrid(ctx context.Context, a *app, t *trained, g *sample.Generator, r sample.Request) error {
-	picture, err := grid(ctx, g, r, t.config, t.model, c.Columns)
-	if err != nil {
-		return err
-	}
-	if err := writePicture(c.Out, picture, parameters(r, t.seen)); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(a.stdout, c.Out)
-	return err
-}
-
-func (c *sampleCmd) toFolder(ctx context.Context, a *app, t *trained, g *sample.Generator, r sample.Request) error {
-	if t.config.Data.Source == recipe.Points {
-		return usage(fmt.Errorf("points make one picture together: give --out a .png file"))
-	}
-	if err := os.MkdirAll(c.Out, 0o777); err != nil {
-		return withCode(exitIO, err)
-	}
-	return g.Draw(ctx, r, func(first int, x []float32) error {
-		batch, err := pictures(t.model, x)
-		if err != nil {
-			return err
-		}
-		for i, p := range batch {
-			one := r
-			one.First, one.Count = first+i, 1
-			path := filepath.Join(c.Out, fmt.Sprintf("%06d.png", first+i))
-			if err := writePicture(path, p, parameters(one, t.seen)); err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintln(a.stdout, path); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// parameters is what a picture says of its making.
-func parameters(r sample.Request, from string) string {
-	s := fmt.Sprintf("seed %d, samples %d to %d, sampler %v, steps %d, guidance %g, model %s, ebb %s",
-		r.Seed, r.First, r.First+r.Count-1, r.Sampler.Method, len(r.Levels)-1, r.Guidance.Scale, from, version)
-	if r.Classes != nil && r.Count == 1 {
-		s += fmt.Sprintf(", class %d", r.Classes(r.First))
-	}
-	return s
-}
-
-// writePicture writes a PNG file with its parameters; a file of that name is replaced when the new one is whole.
-func writePicture(path string, m image.Image, parameters string) error {
-	var b bytes.Buffer
-	if err := sample.WritePNG(&b, m, sample.Text{Key: "parameters", Value: parameters}); err != nil {
-		return err
-	}
-	return withCode(exitIO, replaceFile(path, func(w io.Writer) error { _, err := w.Write(b.Bytes()); return err }))
-}
-
-// replaceFile writes a file aside and renames it.
-func replaceFile(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".ebb-*")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(write(f), f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

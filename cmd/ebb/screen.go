@@ -24,9 +24,9 @@ type screen struct {
 	tty    bool
 	colour bool
 	quiet  bool
-	width  int
-	last   time.Time // of the last bar or line
-	drawn  bool      // a bar stands on the current line
+	width  func() int // of the terminal, which a person may change at any time
+	last   time.Time  // of the last bar or line
+	drawn  bool       // a bar stands on the current line
 }
 
 // How often a bar is drawn, and a line written.
@@ -36,14 +36,17 @@ const (
 )
 
 func newScreen(a *app, name string, asJSON, quiet bool) *screen {
-	s := &screen{out: a.stderr, name: name, quiet: quiet, width: 80}
+	s := &screen{out: a.stderr, name: name, quiet: quiet, width: func() int { return 80 }}
 	if asJSON {
 		s.json = a.stdout
 	}
 	if f, ok := a.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 		s.tty, s.colour = true, os.Getenv("NO_COLOR") == ""
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
-			s.width = w
+		s.width = func() int {
+			if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
+				return w
+			}
+			return 80
 		}
 	}
 	return s
@@ -71,7 +74,7 @@ func (s *screen) step(st train.Status) {
 		fmt.Fprintf(s.out, "%s %3.0f%%  %s\n", s.name, 100*share, facts)
 		return
 	}
-	fmt.Fprint(s.out, "\r\x1b[K", bar(s.name, facts, share, s.width))
+	fmt.Fprint(s.out, "\r\x1b[K", bar(s.name, facts, share, s.width()))
 	s.drawn = true
 }
 

@@ -19,23 +19,29 @@ import (
 	"github.com/gomlx/compute"
 )
 
+// runFlags say what to train and where: they make the configuration of a run.
+type runFlags struct {
+	Recipe string   `help:"What to start from; see ebb train --recipes." placeholder:"NAME"`
+	Data   []string `help:"Folders, archives or caches of pictures." placeholder:"PATH" sep:"none"`
+	Valid  []string `help:"Pictures to hold out; default: a share of the others." placeholder:"PATH" sep:"none"`
+	Folder string   `name:"run" help:"Run folder; default: runs/RECIPE. A run that is there goes on." placeholder:"DIR"`
+	Images int64    `help:"Images to train on in all."`
+	Batch  int      `help:"Images in a step."`
+	Seed   uint64   `help:"Seed of everything that is random." default:"0"`
+	Config string   `help:"TOML file with settings." type:"existingfile" placeholder:"FILE"`
+	Set    []string `help:"One setting, such as train.rate.peak=1e-3." placeholder:"KEY=VALUE" sep:"none"`
+}
+
 // trainCmd is the verb train.
 type trainCmd struct {
-	Recipe    string   `help:"What to start from; see --recipes." placeholder:"NAME"`
-	Recipes   bool     `help:"List the recipes and stop."`
-	Data      []string `help:"Folders, archives or caches of pictures." placeholder:"PATH" sep:"none"`
-	Valid     []string `help:"Pictures to hold out; default: a share of the others." placeholder:"PATH" sep:"none"`
-	Folder    string   `name:"run" help:"Run folder; default: runs/RECIPE. A run that is there goes on." placeholder:"DIR"`
-	Images    int64    `help:"Images to train on in all."`
-	Batch     int      `help:"Images in a step."`
-	Seed      uint64   `help:"Seed of everything that is random." default:"0"`
-	Config    string   `help:"TOML file with settings." type:"existingfile" placeholder:"FILE"`
-	Set       []string `help:"One setting, such as train.rate.peak=1e-3." placeholder:"KEY=VALUE" sep:"none"`
-	Precision string   `help:"f32 or bf16." default:"f32" enum:"f32,bf16"`
-	DryRun    bool     `short:"n" help:"Print the resolved configuration and stop."`
-	JSON      bool     `name:"json" help:"Events as JSON lines on standard output."`
-	Quiet     bool     `short:"q" help:"Say only what matters."`
-	Force     bool     `help:"Take a run folder that another host seems to hold."`
+	runFlags
+	Recipes   bool   `help:"List the recipes and stop."`
+	Precision string `help:"f32 or bf16." default:"f32" enum:"f32,bf16"`
+	DryRun    bool   `short:"n" help:"Print the resolved configuration and stop."`
+	JSON      bool   `name:"json" help:"Events as JSON lines on standard output."`
+	Quiet     bool   `short:"q" help:"Say only what matters."`
+	Force     bool   `help:"Take a run folder that another host seems to hold."`
+	NoCheck   bool   `help:"Begin although memory or disk seem too small."`
 	engineFlags
 }
 
@@ -66,15 +72,11 @@ func (c *trainCmd) Run(a *app) error {
 	if err != nil {
 		return usage(err)
 	}
-	sets, err := config.Open(ctx)
+	sets, notes, err := prepareData(ctx, &config)
 	if err != nil {
-		return withCode(exitData, err)
+		return err
 	}
 	defer sets.Close()
-	notes, err := config.Resolve(ctx, sets.Train)
-	if err != nil {
-		return usage(err)
-	}
 	if c.DryRun {
 		return config.Encode(a.stdout)
 	}
@@ -87,7 +89,7 @@ func (c *trainCmd) Run(a *app) error {
 }
 
 // configure reads what the command line says. Of a run that exists, its own configuration is the start; it is returned as old.
-func (c *trainCmd) configure() (config recipe.Config, old *recipe.Config, err error) {
+func (c *runFlags) configure() (config recipe.Config, old *recipe.Config, err error) {
 	name := c.Recipe
 	if name == "" {
 		name = "glyphs"
@@ -112,7 +114,7 @@ func (c *trainCmd) configure() (config recipe.Config, old *recipe.Config, err er
 }
 
 // apply changes a configuration by the flags: file first, then flags, then --set.
-func (c *trainCmd) apply(config *recipe.Config) error {
+func (c *runFlags) apply(config *recipe.Config) error {
 	if c.Config != "" {
 		f, err := os.Open(c.Config)
 		if err != nil {
@@ -183,6 +185,15 @@ func (c *trainCmd) train(ctx context.Context, a *app, config recipe.Config, sets
 		return err
 	}
 	defer engine.Finalize()
+	if !c.NoCheck {
+		p, err := estimate(ctx, config, heldOut(sets), engine, c.Folder)
+		if err == nil {
+			err = p.check(c.Folder)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	screen := newScreen(a, config.Recipe, c.JSON, c.Quiet)
 	folder, notices, err := train.OpenFolder(c.Folder, train.FolderOptions{Force: c.Force, Sinks: []event.Sink{screen}})
 	if err != nil {
@@ -244,7 +255,7 @@ func folderError(err error) error {
 	if errors.As(err, &locked) {
 		return usage(err)
 	}
-	return withCode(exitIO, err)
+	return withCode(exitIO, fmt.Errorf("%w: choose a --run folder that can be written, with room", err))
 }
 
 var errAfterEnd = errors.New("stopped after the last image: training is complete and saved; the same command does the rest")
@@ -254,6 +265,7 @@ func classify(err error) error {
 	var stopped *train.StoppedError
 	var numerics *train.NumericsError
 	var broken *data.TooManyBrokenError
+	var unfit *data.ItemError
 	switch {
 	case err == nil:
 		return nil
@@ -268,9 +280,9 @@ func classify(err error) error {
 		return withCode(exitStopped, errAfterEnd)
 	case errors.As(err, &numerics):
 		return withCode(exitNumerics, err)
-	case errors.As(err, &broken):
+	case errors.As(err, &broken), errors.As(err, &unfit):
 		return withCode(exitData, err)
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EIO), errors.Is(err, os.ErrPermission):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EIO), errors.Is(err, syscall.EROFS), errors.Is(err, os.ErrPermission):
 		return withCode(exitIO, err)
 	}
 	return err

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ebb-ml/ebb/diffusion"
+	"github.com/ebb-ml/ebb/recipe"
+	"github.com/ebb-ml/ebb/train"
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// planCmd is the verb plan.
+type planCmd struct {
+	runFlags
+	Timed int  `name:"steps" help:"Training steps to time, after one to warm up; 0: none." default:"2"`
+	JSON  bool `name:"json" help:"As JSON."`
+	engineFlags
+}
+
+// Help is shown below the flags.
+func (*planCmd) Help() string {
+	return `Says what ebb train with the same flags would need, and fails where it would not fit:
+exit code 2 for too little memory, 5 for too little room on the disk.
+
+  ebb plan --recipe cifar10 --data cifar10.zip --batch 64
+  ebb plan --run runs/mine --images 1000000 --json`
+}
+
+// Run implements the verb.
+func (c *planCmd) Run(a *app) error {
+	ctx, stop := a.untilSignal()
+	defer stop()
+	config, _, err := c.configure()
+	if err != nil {
+		return usage(err)
+	}
+	sets, _, err := prepareData(ctx, &config)
+	if err != nil {
+		return err
+	}
+	defer sets.Close()
+	engine, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer engine.Finalize()
+	p, err := estimate(ctx, config, heldOut(sets), engine, c.Folder)
+	if err != nil {
+		return err
+	}
+	misfit := p.check(c.Folder)
+	if misfit == nil && c.Timed > 0 {
+		if err := p.time(config, heldOut(sets), engine, c.Timed); err != nil {
+			return err
+		}
+	}
+	return errors.Join(p.print(a.stdout, c.JSON), misfit)
+}
+
+// heldOut counts the pictures that are held out.
+func heldOut(s *recipe.Sets) int {
+	if s.Valid == nil {
+		return 0
+	}
+	return s.Valid.Len()
+}
+
+// check refuses what cannot fit, with the figures and what to change.
+func (p *plan) check(folder string) error {
+	if p.Available > 0 && p.Peak > p.Available {
+		return usage(fmt.Errorf("this run needs %s of memory, %s are available: %s", size(p.Peak), size(p.Available), p.advice()))
+	}
+	if p.Disk > p.Free {
+		return withCode(exitIO, fmt.Errorf("this run writes up to %s to %s (%d checkpoints of %s and the model), %s are free there: make room, or choose a --run folder on another disk",
+			size(p.Disk), folder, mostCheckpoints, size(p.Checkpoint), size(p.Free)))
+	}
+	return nil
+}
+
+// advice says what makes the part that needs most memory need less.
+func (p *plan) advice() string {
+	switch {
+	case p.Variables > p.Available/2:
+		return fmt.Sprintf("weights, optimiser, averages and their copy while saving take %s: choose a smaller network or fewer train.averages", size(p.Variables))
+	case p.HeldOut.Memory > p.Train.Memory && p.HeldOut.Memory >= p.Sample.Memory:
+		return fmt.Sprintf("the held-out loss takes %s: set held_out.batch lower", size(p.HeldOut.Memory))
+	case p.Sample.Memory > p.Train.Memory:
+		return fmt.Sprintf("drawing samples takes %s: set sample.batch lower", size(p.Sample.Memory))
+	}
+	return "compute batches in pieces with --set train.parts=2 (or 4, …; same result), set network.recompute=true, or take a smaller --batch"
+}
+
+// time runs some training steps on nothing, and reckons from their speed how long the run will take.
+func (p *plan) time(c recipe.Config, held int, engine compute.Backend, steps int) error {
+	m, err := c.Model()
+	if err != nil {
+		return err
+	}
+	task, err := c.Task(m)
+	if err != nil {
+		return err
+	}
+	t, store := c.Train, model.NewStore()
+	defer store.Finalize()
+	step, err := task.NewStep(engine, store, t.Seed, train.StepConfig{AdamW: t.AdamW, Clip: t.Clip, Averages: t.Averages, Parts: t.Parts})
+	if err != nil {
+		return err
+	}
+	defer step.Finalize()
+	n := t.Batch / t.Parts
+	piece := train.Piece{X0: make([]float32, n*task.Objective.Size), Classes: make([]int32, n), Dropout: make([]uint32, n), Draws: &diffusion.Draws{}}
+	fastest := time.Duration(1<<63 - 1)
+	for k := range steps + 1 {
+		start := time.Now()
+		_, err := task.Run(step, 0, make([]float64, len(t.Averages)), func(part int) (train.Piece, error) {
+			return piece, task.Objective.Draw(piece.Draws, diffusion.Batch{Step: uint64(k), First: part * n, Count: n, Total: t.Batch})
+		})
+		if err != nil {
+			return err
+		}
+		if k > 0 {
+			fastest = min(fastest, time.Since(start))
+		}
+	}
+	p.PerStep = fastest.Seconds()
+	p.Seconds = p.PerStep * (float64(p.Steps) + p.others(c, held)/p.Train.FLOPs)
+	return nil
+}
+
+// others is the work of held-out losses and samples over the whole run, at every interval and at the end.
+func (p *plan) others(c recipe.Config, held int) float64 {
+	times := func(every int64) float64 {
+		if every <= 0 {
+			return 1
+		}
+		return float64(max(1, c.Train.Images/every))
+	}
+	flops := times(c.Train.SampleEvery) * p.Sample.FLOPs * float64(c.Sample.Steps) * float64((previewed(c)+c.Sample.Batch-1)/c.Sample.Batch)
+	if images := min(held, c.HeldOut.Images); images > 0 {
+		batch := min(c.HeldOut.Batch, images)
+		flops += times(c.Train.EvalEvery) * p.HeldOut.FLOPs * float64((images+batch-1)/batch*c.HeldOut.Levels) * float64(min(len(c.Train.Averages), 1)+1)
+	}
+	return flops
+}
+
+func (p *plan) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(p)
+	}
+	about := ""
+	if !p.Known {
+		about = " (at least: this engine does not tell what computations need)"
+	}
+	available := "unknown"
+	if p.Available > 0 {
+		available = size(p.Available)
+	}
+	_, err := fmt.Fprintf(w, `recipe %s: %d parameters; %d images in %d steps of %d
+work    %.4g GFLOP a step, %.4g GFLOP a batch of held-out loss, %.4g GFLOP a call of the sampler
+memory  %s at most, %s available%s
+        variables and their copy %s, a step %s, held-out loss %s, samples %s
+disk    up to %s, %s free; a checkpoint takes %s
+`, p.Recipe, p.Parameters, p.Images, p.Steps, p.Batch, p.Train.FLOPs/1e9, p.HeldOut.FLOPs/1e9, p.Sample.FLOPs/1e9,
+		size(p.Peak), available, about, size(p.Variables), size(p.Train.Memory), size(p.HeldOut.Memory), size(p.Sample.Memory),
+		size(p.Disk), size(p.Free), size(p.Checkpoint))
+	if p.PerStep > 0 {
+		_, e := fmt.Fprintf(w, "time    %.4g s a step, %v in all\n", p.PerStep, time.Duration(p.Seconds*float64(time.Second)).Round(time.Second))
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	if n < 10<<30 {
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/ebb-ml/ebb/recipe"
+	"github.com/ebb-ml/ebb/sample"
+)
+
+// output takes samples as they are drawn and makes files of them.
+type output struct {
+	*sampleCmd
+	app    *app
+	t      *trained
+	r      sample.Request
+	single bool // a file for each
+	film   *film
+	all    []*image.NRGBA // for a grid
+	points []float32      // for a scatter plot
+}
+
+// take is told of each batch.
+func (o *output) take(first int, x []float32) error {
+	if o.t.config.Data.Source == recipe.Points {
+		o.points = append(o.points, x...)
+		return nil
+	}
+	if o.film != nil {
+		if err := o.film.finish(x); err != nil {
+			return err
+		}
+	}
+	batch, err := pictures(o.t.model, x)
+	if err != nil {
+		return err
+	}
+	if !o.single {
+		o.all = append(o.all, batch...)
+		return nil
+	}
+	for i, p := range batch {
+		one := o.r
+		one.First, one.Count = first+i, 1
+		path := filepath.Join(o.Out, fmt.Sprintf("%06d.png", first+i))
+		if err := o.write(path, p, one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish writes what is made of all samples together.
+func (o *output) finish() error {
+	if o.film != nil {
+		if err := o.film.write(o.GIF, o.Columns); err != nil {
+			return err
+		}
+		fmt.Fprintln(o.app.stdout, o.GIF)
+	}
+	if o.single {
+		return nil
+	}
+	picture := scatter(o.points)
+	if o.t.config.Data.Source != recipe.Points {
+		var err error
+		if picture, err = sample.Grid(o.all, o.Columns); err != nil {
+			return err
+		}
+	}
+	return o.write(o.Out, picture, o.r)
+}
+
+// write writes a picture and says where.
+func (o *output) write(path string, m image.Image, r sample.Request) error {
+	text := parameters(r, o.t.seen) + o.editFlags.describe()
+	if err := writePicture(path, m, text); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(o.app.stdout, path)
+	return err
+}
+
+// parameters is what a picture says of its making.
+func parameters(r sample.Request, from string) string {
+	s := fmt.Sprintf("seed %d, samples %d to %d, sampler %v, steps %d, guidance %g, model %s, ebb %s",
+		r.Seed, r.First, r.First+r.Count-1, r.Sampler.Method, len(r.Levels)-1, r.Guidance.Scale, from, version)
+	if r.Classes != nil && r.Count == 1 && r.Towards == nil {
+		s += fmt.Sprintf(", class %d", r.Classes(r.First))
+	}
+	return s
+}
+
+// writePicture writes a PNG file with its parameters; a file of that name is replaced when the new one is whole.
+func writePicture(path string, m image.Image, parameters string) error {
+	var b bytes.Buffer
+	if err := sample.WritePNG(&b, m, sample.Text{Key: "parameters", Value: parameters}); err != nil {
+		return err
+	}
+	return withCode(exitIO, replaceFile(path, func(w io.Writer) error { _, err := w.Write(b.Bytes()); return err }))
+}
+
+// replaceFile writes a file aside and renames it.
+func replaceFile(path string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".ebb-*")
+	if err != nil {
+		return fmt.Errorf("%s cannot be written: %w", path, err)
+	}
+	err = errors.Join(write(f), f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("%s cannot be written: %w", path, err), os.Remove(f.Name()))
+	}
+	return nil
+}
