@@ -35,7 +35,7 @@ func Freeze(n train.Network) train.Network {
 
 // frozenPositions is the most positions (pixels or tokens, over the batch) for which weights become constants: beyond it their
 // preparation is a small part of the work, and the copy of the weights is not worth its memory.
-const frozenPositions = 4096
+const frozenPositions = 2048
 
 // freezes tells whether a graph of input x ([B, H, W, C] or [B, D] numbers, [B, S] tokens) gets its weights as constants.
 func (n network) freezes(x *graph.Node) bool {
