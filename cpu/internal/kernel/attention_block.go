@@ -71,7 +71,7 @@ func (t *attentionTask) scores(block, x []float32, ld, row, rows int, y []float3
 	strips := ceilDiv(rows, m.MR)
 	for i := range strips {
 		begin, n := strip(rows, strips, i)
-		s := sweep{kernel: m.Rows[n], rows: n, terms: dim, a: &x[begin*ld], lda: ld, b: y, ldb: m.NR, step: m.NR * dim,
+		s := sweep{kernel: m.Rows[n], next: m.asking(n), rows: n, terms: dim, a: &x[begin*ld], lda: ld, b: y, ldb: m.NR, step: m.NR * dim,
 			c: block[begin*t.width:], ldc: t.width, cols: ceilDiv(t.seen(row+begin+n, first, keys), m.NR) * m.NR}
 		s.run(m.NR)
 	}

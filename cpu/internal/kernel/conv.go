@@ -103,6 +103,15 @@ func newConvDriver(set *Set, s *ConvSpec, kind ConvKind, algorithm ConvAlgorithm
 		return newWinogradFilter(set, s)
 	case algorithm == ConvWinograd:
 		return newWinogradConv(set, newGather(s, kind))
+	}
+	if together := mergeGroups(s, kind, &set.Micro); together > 1 {
+		return newMergedGroups(set, s, kind, together)
+	}
+	return newDirectDriver(set, s, kind)
+}
+
+func newDirectDriver(set *Set, s *ConvSpec, kind ConvKind) convDriver {
+	switch {
 	case kind == ConvFilterGradient && narrowFilter(s):
 		return newDirectNarrow(set, s)
 	case kind == ConvFilterGradient:

@@ -19,7 +19,7 @@ type direct struct {
 	low, high [2]int
 	pitch     int
 	windows   bool // windows are copied
-	joined    bool // an image's output pixels follow each other in memory, so tiles may span rows
+	staged    bool // output pixels do not follow each other in memory: a run of windows is multiplied side by side, then copied
 
 	latticeRows                                int // most rows of a phase
 	imageBlocks, rowBlocks, colTasks           int
@@ -66,8 +66,8 @@ func newDirect(set *Set, g *gather) *direct {
 			longest = max(longest, f.longest)
 		}
 	}
-	d.joined = g.whole()
-	d.windows = longest < shortRun || d.joined && g.cols[0].count < directRow
+	d.windows = longest < shortRun || g.cols[0].count < directRow
+	d.staged = d.windows && !g.whole()
 	d.plan(directPixels)
 	return d
 }
@@ -145,6 +145,9 @@ func (d *direct) plan(pixels int) {
 	}
 	d.edgeFloats = d.micro.MR * d.micro.NR
 	d.own = d.edgeFloats + d.stripFloats + d.windowFloats
+	if d.staged {
+		d.own += images * rows * width * d.micro.NR
+	}
 }
 
 func (d *direct) stripRows(rows int) int {

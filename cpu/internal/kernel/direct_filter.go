@@ -6,6 +6,7 @@ package kernel
 // copies its columns of the windows and packs dy, then adds their product.
 type directFilter struct {
 	micro      *Micro
+	vector     *Vector
 	spec       ConvSpec
 	outH, outW int
 	inG, outG  int
@@ -15,13 +16,13 @@ type directFilter struct {
 	parts      int // tasks over pixels; several write partial sums
 	blockRows  int // most rows of a task
 	lda        int
-	width      int  // of partial sums
-	own        int  // scratch of a worker
+	width      int // of partial sums
+	own        int // scratch of a worker
 }
 
 const (
 	filterPixels    = 128 // pixels of a block, the inner dimension of its product
-	filterRows      = 128 // rows of dw of a task
+	filterRows      = 384 // rows of dw of a task
 	filterTasks     = 16  // at least so many tasks, if there are pixels enough
 	filterPixelsMin = 256 // fewest pixels of a part
 	filterPadding   = 16  // floats between rows of copied windows, against conflicts in the cache
@@ -29,7 +30,7 @@ const (
 )
 
 func newDirectFilter(set *Set, s *ConvSpec) *directFilter {
-	d := &directFilter{micro: &set.Micro, spec: *s, outH: s.OutH(), outW: s.OutW(), inG: s.InC / s.Groups, outG: s.OutC / s.Groups}
+	d := &directFilter{micro: &set.Micro, vector: &set.Vector, spec: *s, outH: s.OutH(), outW: s.OutW(), inG: s.InC / s.Groups, outG: s.OutC / s.Groups}
 	d.rows = s.KernelH * s.KernelW * d.inG
 	d.panels = ceilDiv(d.outG, d.micro.NR)
 	d.rowBlocks = ceilDiv(d.rows, filterRows)
@@ -171,17 +172,33 @@ func (t *filterTask) copyTap(first, end, tap, c, n int, to []float32) {
 	dx := tap%s.KernelW*s.DilationW - s.PadLeft
 	for p := first; p < end; {
 		line, i := p/t.outW, p%t.outW
+		pixels := min(t.outW-i, end-p)
 		y := line%t.outH*s.StrideH + dy
 		from := (line/t.outH*s.InH+y)*s.InW*s.InC + t.group*t.inG + c
-		for ; i < t.outW && p < end; i++ {
-			x := i*s.StrideW + dx
-			if y < 0 || y >= s.InH || x < 0 || x >= s.InW {
-				clear(to[:n])
-			} else {
-				copy(to[:n], t.a[from+x*s.InC:])
-			}
-			to = to[min(t.lda, len(to)):]
-			p++
+		low, high := visible(i, pixels, s.StrideW, dx, 1, s.InW)
+		if y < 0 || y >= s.InH {
+			low, high = pixels, pixels
 		}
+		for k := range pixels {
+			if k < low || k >= high {
+				clear(to[k*t.lda:][:n])
+			}
+		}
+		if low < high {
+			t.vector.Copy2D(to[low*t.lda:], t.lda, t.a[from+((i+low)*s.StrideW+dx)*s.InC:], s.StrideW*s.InC, high-low, n)
+		}
+		to = to[min(pixels*t.lda, len(to)):]
+		p += pixels
 	}
+}
+
+// visible returns which of n output pixels from col on, counted from 0, see run input columns from col·stride+offset on
+// that all exist.
+func visible(col, n, stride, offset, run, in int) (begin, end int) {
+	room := in - run - offset // the last pixel is room/stride, rounded down
+	if room < 0 {
+		return n, n
+	}
+	begin = min(n, max(0, ceilDiv(max(0, -offset), stride)-col))
+	return begin, max(begin, min(n, room/stride+1-col))
 }

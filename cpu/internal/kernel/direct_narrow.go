@@ -159,11 +159,7 @@ func (d *directNarrow) position(index, n int) int { return pick(d.transposed, n-
 func (d *directNarrow) copyRuns(from, to []float32, col, n int) {
 	p := &d.cols[0]
 	run, low := len(p.taps), p.taps[0].offset
-	begin := min(n, max(0, ceilDiv(-low, p.stride)-col))      // first pixel that sees no column before the first
-	end := max(begin, min(n, (d.inW-run-low)/p.stride+1-col)) // and the end of those that see none after the last
-	if d.inW < run+low {
-		end = begin
-	}
+	begin, end := visible(col, n, p.stride, low, run, d.inW)
 	if end > begin {
 		x := (col+begin)*p.stride + low
 		d.set.Vector.Copy2D(to[begin*d.lda:], d.lda, from[x*d.inC:], p.stride*d.inC, end-begin, run*d.inC)

@@ -8,9 +8,9 @@ func (d *direct) run(r Runner, x *convRun) {
 	}
 	blocks := d.imageBlocks * d.rowBlocks
 	r.Run(d.groups*blocks*d.colTasks, func(worker, task int) {
-		own := x.scratch[d.prepared()+worker*d.own:][:d.own]
+		own := carve(x.scratch[d.prepared()+worker*d.own:][:d.own])
 		t := directTask{direct: d, convRun: x, worker: worker, filter: filter,
-			edge: own[:d.edgeFloats], strip: own[d.edgeFloats : d.edgeFloats+d.stripFloats], window: own[d.edgeFloats+d.stripFloats:]}
+			edge: own.take(d.edgeFloats), strip: own.take(d.stripFloats), window: own.take(d.windowFloats), stage: own}
 		t.panel, t.panelEnd = share(d.panels, d.colTasks, task%d.colTasks)
 		task /= d.colTasks
 		t.group, task = task/blocks, task%blocks
@@ -24,11 +24,11 @@ func (d *direct) run(r Runner, x *convRun) {
 type directTask struct {
 	*direct
 	*convRun
-	worker, group               int
-	image, imageEnd             int
-	row, rowEnd                 int
-	panel, panelEnd             int
-	filter, edge, strip, window []float32
+	worker, group                      int
+	image, imageEnd                    int
+	row, rowEnd                        int
+	panel, panelEnd                    int
+	filter, edge, strip, window, stage []float32
 }
 
 func (t *directTask) run() {
@@ -128,9 +128,9 @@ func (t *directTask) clear(f *form) {
 
 // operand is a matrix of a run of pixels and where its products go.
 type operand struct {
-	a             []float32
-	pixels        int
-	lda, ldc, out int
+	a, c     []float32
+	pixels   int
+	lda, ldc int
 }
 
 // multiply computes one panel of output channels.
@@ -141,9 +141,9 @@ func (t *directTask) multiply(f *form, panel int) {
 	channel := t.group*t.outG + panel*nr
 	segments, eachRun := f.segments, t.eachRow
 	if t.windows {
-		segments, eachRun = f.windows, t.eachWindowRun
+		segments, eachRun = f.windows, t.windowRun
 	}
-	if cols < nr {
+	if cols < nr && !t.staged {
 		eachRun(f, channel, func(x operand) { t.tiles(x, segments, filter, cols) })
 		return
 	}
@@ -153,6 +153,9 @@ func (t *directTask) multiply(f *form, panel int) {
 		eachRun(f, channel, func(x operand) { t.segmentTiles(x, s, filter, i > 0) })
 		filter = filter[s.terms*nr:]
 	}
+	if t.staged {
+		t.unstage(f, channel, cols)
+	}
 }
 
 // eachRow goes through the form's rows of pixels in the strip.
@@ -160,26 +163,33 @@ func (t *directTask) eachRow(f *form, channel int, do func(x operand)) {
 	x := operand{pixels: f.cols.count, lda: f.cols.stride * t.inG, ldc: f.cols.step * t.outC}
 	for image := t.image; image < t.imageEnd; image++ {
 		for row := t.row; row < min(t.rowEnd, f.rows.count); row++ {
-			x.a, x.out = t.strip[t.pixel(image, row):], t.output(f, image, row)+channel
+			x.a, x.c = t.strip[t.pixel(image, row):], t.out[t.output(f, image, row)+channel:]
 			do(x)
 		}
 	}
 }
 
-// eachWindowRun goes through the form's windows, all pixels of an image at once where the output allows.
-func (t *directTask) eachWindowRun(f *form, channel int, do func(x operand)) {
-	x := operand{pixels: f.cols.count, lda: f.terms, ldc: f.cols.step * t.outC}
+// windowRun hands over all windows of the form at once: output pixels that follow each other in memory (several images are
+// whole ones), or the stage.
+func (t *directTask) windowRun(f *form, channel int, do func(x operand)) {
 	rows := min(t.rowEnd, f.rows.count) - t.row
-	step := 1
-	if t.joined {
-		step, x.pixels = rows, rows*f.cols.count
+	if rows <= 0 {
+		return
 	}
-	at := 0
+	x := operand{a: t.window, pixels: (t.imageEnd - t.image) * rows * f.cols.count, lda: f.terms, c: t.stage, ldc: t.micro.NR}
+	if !t.staged {
+		x.c, x.ldc = t.out[t.output(f, t.image, t.row)+channel:], t.outC
+	}
+	do(x)
+}
+
+// unstage writes a panel's products to the output pixels, which do not follow each other.
+func (t *directTask) unstage(f *form, channel, cols int) {
+	from, nr := t.stage, t.micro.NR
 	for image := t.image; image < t.imageEnd; image++ {
-		for row := 0; row < rows; row += step {
-			x.a, x.out = t.window[at:], t.output(f, image, t.row+row)+channel
-			at += x.pixels * f.terms
-			do(x)
+		for row := t.row; row < min(t.rowEnd, f.rows.count); row++ {
+			t.vector.Copy2D(t.out[t.output(f, image, row)+channel:], f.cols.step*t.outC, from, nr, f.cols.count, cols)
+			from = from[f.cols.count*nr:]
 		}
 	}
 }
@@ -190,7 +200,7 @@ func (t *directTask) segmentTiles(x operand, s *segment, filter []float32, accum
 	strips := ceilDiv(x.pixels, m.MR)
 	for i := range strips {
 		first, n := strip(x.pixels, strips, i)
-		m.Rows[n](s.terms, &x.a[s.offset+first*x.lda], &filter[0], &t.out[x.out+first*x.ldc], x.lda, m.NR, x.ldc, accumulate)
+		m.Rows[n](s.terms, &x.a[s.offset+first*x.lda], &filter[0], &x.c[first*x.ldc], x.lda, m.NR, x.ldc, accumulate)
 	}
 }
 
@@ -206,9 +216,6 @@ func (t *directTask) tiles(x operand, segments []segment, filter []float32, cols
 			m.Rows[n](s.terms, &x.a[s.offset+first*x.lda], &filter[at], &t.edge[0], x.lda, m.NR, m.NR, j > 0)
 			at += s.terms * m.NR
 		}
-		for p := range n {
-			out := x.out + (first+p)*x.ldc
-			copy(t.out[out:out+cols], t.edge[p*m.NR:])
-		}
+		t.vector.Copy2D(x.c[first*x.ldc:], x.ldc, t.edge, m.NR, n, cols)
 	}
 }

@@ -87,7 +87,7 @@ func (b *block) strip(p *panels, x *layer, i, panel, stop int) {
 	}
 	switch {
 	case !b.spec.TransA:
-		s.a = &b.a[row*b.spec.LDA+first]
+		s.a, s.next = &b.a[row*b.spec.LDA+first], b.micro.asking(rows)
 	case i-x.begin < x.copied:
 		s.kernel, s.a, s.lda = b.micro.Cols[rows], b.copied(x, i-x.begin), stripRows
 		s.micro, s.ahead = b.micro, &b.ahead
@@ -109,6 +109,7 @@ type sweep struct {
 	ldc, cols   int
 	edge        []float32 // a tile of scratch
 	accumulate  bool
+	next        MicroFunc // for the first panel if A is read by rows where it lies, or nil
 	micro       *Micro
 	ahead       *copying // what to copy on the way, or nil
 }
@@ -126,6 +127,10 @@ func (x *sweep) run(nr int) {
 			x.ahead.with(x, bp, col)
 			continue
 		}
-		x.kernel(x.terms, x.a, &x.b[bp], &x.c[col], x.lda, x.ldb, x.ldc, x.accumulate)
+		kernel := x.kernel
+		if col == 0 && x.next != nil {
+			kernel = x.next
+		}
+		kernel(x.terms, x.a, &x.b[bp], &x.c[col], x.lda, x.ldb, x.ldc, x.accumulate)
 	}
 }

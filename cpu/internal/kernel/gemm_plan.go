@@ -8,7 +8,8 @@ const (
 	blockCols   = 256      // columns worked on at a time: their panels of one chunk, 512 KiB, stay in the second-level cache
 	blockRows   = 64       // rows worked on at a time
 	blockTasks  = 16       // most tasks of a worker
-	farCost     = 6        // elements of C whose work equals fetching a row or column of a block from far away
+	farRow      = 6        // elements of C whose work equals fetching the rest of a row of A: scattered pieces
+	farCol      = 2        // the same for a column of B: neighbouring panels
 	lateness    = 0.2      // of a task, by which a worker may come late
 	taskCount   = 16       // tasks wanted at least of those that do not depend on the workers, where there is work for so many
 	taskFlops   = 1 << 20  // work that makes a task worth its start
@@ -103,8 +104,8 @@ func (p *gemmPlan) splitsTerms(s *GemmSpec, width int) bool {
 }
 
 // grid cuts C into blocks for the tasks of splitMatrix; which element is in which block has no influence on its bits. Of
-// some candidates it takes the one for which the busiest worker is done first: an element of C costs one unit and, since a
-// block's part of A and of B must come from far away once, more in a flat block.
+// some candidates it takes the one for which the busiest worker is done first. An element of C costs one unit; A comes from
+// far away once a block, B too, or, if the block is too wide for the second-level cache, once a layer.
 func (g *Gemm) grid(workers, panels int) (rowTasks, colTasks int) {
 	most := int(min(blockTasks*float64(workers), max(1, g.plan.flops/taskFlops)))
 	best := math.Inf(1)
@@ -112,7 +113,11 @@ func (g *Gemm) grid(workers, panels int) (rowTasks, colTasks int) {
 		for wanted := min(workers, most); wanted <= most; wanted += workers {
 			rows := min(g.plan.strips, ceilDiv(wanted, cols))
 			height, width := ceilDiv(g.plan.strips, rows)*g.micro.MR, ceilDiv(panels, cols)*g.micro.NR
-			work := float64(height*width + farCost*(height+width))
+			layers := 1
+			if width > blockCols {
+				layers = ceilDiv(height, blockRows)
+			}
+			work := float64(height*width + farRow*height + farCol*width*layers)
 			if cost := work * (float64(ceilDiv(rows*cols, workers)) + lateness); cost < best {
 				best, rowTasks, colTasks = cost, rows, cols
 			}

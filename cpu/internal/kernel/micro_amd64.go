@@ -15,7 +15,7 @@ func microFor(t Tier) Micro {
 func microAVX512() Micro {
 	return Micro{
 		MR: 8, NR: 32, peak: peakAVX512, lanes: 16,
-		packPanels: packAVX512, packTransposed: packTransposedAVX512, copyStrips: copyStripsAVX512, colsCopy: microAVX512Copy8, add: addAVX512,
+		packPanels: packAVX512, packTransposed: packTransposedAVX512, next: microAVX512Next8, copyStrips: copyStripsAVX512, colsCopy: microAVX512Copy8, add: addAVX512,
 		Rows: [maxRows + 1]MicroFunc{
 			1: microAVX512Rows1, 2: microAVX512Rows2, 3: microAVX512Rows3, 4: microAVX512Rows4,
 			5: microAVX512Rows5, 6: microAVX512Rows6, 7: microAVX512Rows7, 8: microAVX512Rows8,
@@ -31,7 +31,7 @@ func microAVX512() Micro {
 func microAVX2() Micro {
 	return Micro{
 		MR: 6, NR: 16, peak: peakAVX2, lanes: 8,
-		packPanels: packAVX2, packTransposed: packTransposedAVX2, copyStrips: copyStripsAVX2, colsCopy: microAVX2Copy6, add: addAVX2,
+		packPanels: packAVX2, packTransposed: packTransposedAVX2, next: microAVX2Next6, copyStrips: copyStripsAVX2, colsCopy: microAVX2Copy6, add: addAVX2,
 		Rows: [maxRows + 1]MicroFunc{
 			1: microAVX2Rows1, 2: microAVX2Rows2, 3: microAVX2Rows3, 4: microAVX2Rows4, 5: microAVX2Rows5, 6: microAVX2Rows6,
 		},

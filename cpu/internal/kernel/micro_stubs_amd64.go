@@ -51,6 +51,9 @@ func microAVX512Cols7(k int, a *float32, b *float32, c *float32, lda int, ldb in
 func microAVX512Cols8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
 
 //go:noescape
+func microAVX512Next8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+
+//go:noescape
 func microAVX512Copy8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32)
 
 //go:noescape
@@ -102,6 +105,9 @@ func microAVX2Cols5(k int, a *float32, b *float32, c *float32, lda int, ldb int,
 
 //go:noescape
 func microAVX2Cols6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+
+//go:noescape
+func microAVX2Next6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
 
 //go:noescape
 func microAVX2Copy6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32)

@@ -47,6 +47,9 @@ func micro(s isa) {
 			newTile(s, m, byRows).emit()
 		}
 	}
+	asking := newTile(s, s.mr, true)
+	asking.asks = true
+	asking.emit()
 	copying := newTile(s, s.mr, false)
 	copying.copies = true
 	copying.emit()
@@ -62,6 +65,7 @@ type tile struct {
 	isa
 	m           int
 	byRows      bool
+	asks        bool // memory is asked for the rows of A that the next tile will read
 	copies      bool // a row of another part of A is copied into strips every four terms
 	a, b        Register
 	lda, ldb    Register
@@ -78,6 +82,8 @@ func newTile(s isa, m int, byRows bool) *tile { return &tile{isa: s, m: m, byRow
 func (t *tile) emit() {
 	form, more := "Cols", ""
 	switch {
+	case t.asks:
+		form = "Next"
 	case t.byRows:
 		form = "Rows"
 	case t.copies:
@@ -155,11 +161,10 @@ func (t *tile) fetch() {
 	}
 }
 
-// aimNext and fetchNext ask for the rows of A that the next tile will likely read. They lie in as many places as there are
-// rows, too many and too short for the processor to foresee: without, a long A of 256 columns that is not in cache costs a
-// fifth of the time.
+// aimNext and fetchNext ask for the rows of A after the tile's. They begin in as many places as there are rows and are soon
+// at an end, too much for the processor to foresee.
 func (t *tile) aimNext() {
-	if !t.byRows || t.m < t.mr {
+	if !t.asks {
 		return
 	}
 	t.nexts = []Register{GP64(), GP64(), GP64()}
@@ -169,7 +174,7 @@ func (t *tile) aimNext() {
 }
 
 func (t *tile) fetchNext() {
-	if t.nexts == nil {
+	if !t.asks {
 		return
 	}
 	for i := range t.m {
