@@ -104,6 +104,9 @@ func newConvDriver(set *Set, s *ConvSpec, kind ConvKind, algorithm ConvAlgorithm
 	case algorithm == ConvWinograd:
 		return newWinogradConv(set, newGather(s, kind))
 	}
+	if isDepthwise(s) {
+		return newDepthwise(set, s, kind)
+	}
 	if together := mergeGroups(s, kind, &set.Micro); together > 1 {
 		return newMergedGroups(set, s, kind, together)
 	}

@@ -15,7 +15,7 @@ type directNarrow struct {
 	panels int // of the wide operand's channels
 	width  int // of the product, filled up to whole panels
 	parts  int // tasks, each with its own sums
-	plain  bool
+	plain  bool // all columns see all taps of a row, and next to each other
 	sums   int // floats of a part's sums
 	own    int // floats of scratch of each worker
 }
@@ -45,7 +45,7 @@ func newDirectNarrow(set *Set, s *ConvSpec) *directNarrow {
 	d.width = d.panels * nr
 	d.sums = d.height * d.width
 	d.parts = max(1, min(filterTasks, d.pixels()/filterPixelsMin))
-	d.plain = len(d.rows) == 1 && len(d.cols) == 1 && consecutive(d.cols[0].taps)
+	d.plain = len(d.cols) == 1 && len(d.cols[0].taps) == s.KernelW && consecutive(d.cols[0].taps)
 	d.own = narrowPixels * (d.lda + nr)
 	return d
 }

@@ -43,7 +43,7 @@ type layer struct {
 	chunk      int
 	begin, end int  // of the strips
 	accumulate bool // adds to C
-	copied     int  // how many strips, an even number, are copied
+	copied     int  // how many strips are copied
 	slot       int  // of the first copied strip
 	ready      bool // the first two have been copied, or will be by the end of the layer before
 }
@@ -57,7 +57,7 @@ func (b *block) layer(chunk, begin, slot int) layer {
 
 // after returns the layer after x, if there is one.
 func (b *block) after(x *layer, end int) (next layer, ok bool) {
-	slot := x.slot + x.copied
+	slot := x.slot + x.copied + x.copied%2
 	switch {
 	case x.end < b.strips[1]:
 		return b.layer(x.chunk, x.end, slot), true

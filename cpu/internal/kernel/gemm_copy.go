@@ -7,10 +7,13 @@ func (b *block) copies(x *layer) (n int) {
 	if b.plan.copied == 0 {
 		return 0
 	}
-	for ; x.begin+n+1 < x.end; n += 2 {
-		if row, rows := b.rowsOf(x.begin + n + 1); rows < b.micro.MR || row+stripRows > b.spec.M {
+	for x.begin+n < x.end {
+		row, rows := b.rowsOf(x.begin + n)
+		reach := row + stripRows + pick(n%2 == 0, b.micro.MR, 0) // two strips are read, be the second wanted or not
+		if rows < b.micro.MR || reach > b.spec.M {
 			break
 		}
+		n++
 	}
 	return n
 }

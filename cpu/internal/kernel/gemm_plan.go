@@ -88,8 +88,8 @@ func newGemmPlan(s *GemmSpec, m *Micro) gemmPlan {
 // stripsPerBlock returns the strips in blockRows rows.
 func (p *gemmPlan) stripsPerBlock(m *Micro) int { return max(1, blockRows/m.MR) }
 
-// copySlots returns the places for copied strips: those of a layer and the next one's first two.
-func (p *gemmPlan) copySlots(m *Micro) int { return p.stripsPerBlock(m) + 2 }
+// copySlots returns the places for copied strips: those of a layer, an even number, and the next one's first two.
+func (p *gemmPlan) copySlots(m *Micro) int { return ceilDiv(p.stripsPerBlock(m), 2)*2 + 2 }
 
 func (p *gemmPlan) stripFloats() int { return stripRows*p.terms + stripMargin }
 
