@@ -12,12 +12,12 @@ type directNarrow struct {
 	set    *Set
 	height int // rows of the product: taps·inC
 	lda    int
-	panels int // of the wide operand's channels
-	width  int // of the product, filled up to whole panels
-	parts  int // tasks, each with its own sums
+	panels int  // of the wide operand's channels
+	width  int  // of the product, filled up to whole panels
+	parts  int  // tasks, each with its own sums
 	plain  bool // all columns see all taps of a row, and next to each other
-	sums   int // floats of a part's sums
-	own    int // floats of scratch of each worker
+	sums   int  // floats of a part's sums
+	own    int  // floats of scratch of each worker
 }
 
 const (
