@@ -241,7 +241,8 @@ func TestPanicOfAKernel(t *testing.T) {
 	w, g, n := filled(t, b, 5), filled(t, b, 1), filled(t, b, 7)
 	broken.Store(true)
 	_, err = step.Execute([]compute.Buffer{w, g, n}, []bool{true, false, false}, 0)
-	if err == nil || !strings.Contains(err.Error(), "out of its mind") || !strings.Contains(err.Error(), "Fused") {
+	if err == nil || !strings.Contains(err.Error(), "out of its mind") || !strings.Contains(err.Error(), "Fused(") ||
+		!strings.Contains(err.Error(), "Sub: out of its mind") {
 		t.Errorf("got error %v", err)
 	}
 	broken.Store(false)

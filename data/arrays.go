@@ -25,6 +25,7 @@ type arraySet struct {
 	labels  []int32 // nil without labels
 	classes []string
 	notes   []string
+	parts   bool // of a source that is divided
 	close   func() error
 }
 
@@ -32,6 +33,7 @@ func (s *arraySet) size() int         { return s.shape.samples() * int(s.shape.D
 func (s *arraySet) Len() int          { return len(s.pix) / s.size() }
 func (s *arraySet) Classes() []string { return s.classes }
 func (s *arraySet) Notes() []string   { return s.notes }
+func (s *arraySet) divided() bool     { return s.parts }
 func (s *arraySet) Close() error      { return s.close() }
 
 func (s *arraySet) Entry(i int) Entry {
@@ -111,12 +113,12 @@ var (
 // inPart says whether a file that is named for its part is wanted; these archives know train and test.
 func inPart(base string, p Part) bool {
 	test := strings.HasPrefix(base, "test") || strings.HasPrefix(base, "t10k")
-	return p == PartAll || test == (p == PartTest)
+	return p == PartAll || p == PartTest && test || p == PartTrain && !test
 }
 
 // cifarSet gathers the batches that match a pattern.
 func cifarSet(t tree, o OpenOptions, pattern *regexp.Regexp, read func([]byte) (parse.Batch, error)) (*arraySet, error) {
-	s := &arraySet{shape: Picture{Height: parse.CIFARSide, Width: parse.CIFARSide, Channels: 3, Depth: Bits8}, close: t.Close}
+	s := &arraySet{shape: Picture{Height: parse.CIFARSide, Width: parse.CIFARSide, Channels: 3, Depth: Bits8}, parts: true, close: t.Close}
 	found := 0
 	for i, f := range t.files() {
 		base := path.Base(f.name)
@@ -208,7 +210,7 @@ func readIDX(t tree, i int, limit int64) (parse.Array, error) {
 }
 
 func openIDX(t tree, o OpenOptions) (Set, error) {
-	s := &arraySet{name: "idx", close: t.Close}
+	s := &arraySet{name: "idx", parts: true, close: t.Close}
 	files, found := t.files(), 0
 	for i, f := range files {
 		base := path.Base(f.name)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Cold decoding against PyTorch's DataLoader with two workers: testdata/torch_loader.py on the same archive.
+// Cold decoding against PyTorch's DataLoader with two workers: testdata/dataloader_peer.py on the same archive.
 // BenchmarkLoader prints pictures/s; run it with -cpu 2.
 func BenchmarkLoader(b *testing.B) {
 	zip, err := Open(context.Background(), sharedData(b, "cifar10-train.zip"), OpenOptions{})

@@ -17,7 +17,7 @@ type LoaderConfig struct {
 	// Weights say how often each source of a Union is drawn from, whatever its size; nil: every picture equally often.
 	Weights    []float64
 	Sequential bool    // in the order of the set, over and over, for evaluation; Weights do not apply
-	MaxBroken  float64 // share of the pictures that may be broken and are replaced by others; default 0.001
+	MaxBroken  float64 // share of the pictures that may be broken and are replaced by others; default 0.001, below 0 none
 	Workers    int     // goroutines that decode; default GOMAXPROCS
 	Ahead      int     // batches to prepare before they are asked for; default 3
 }
@@ -71,7 +71,7 @@ var ErrClosed = errors.New("data: the loader is closed")
 // NewLoader checks the configuration against the first readable picture and starts the workers. The set stays the
 // caller's and must not be closed before the Loader is.
 func NewLoader(s Set, c LoaderConfig) (*Loader, error) {
-	c.MaxBroken = orDefault(c.MaxBroken, 0.001)
+	c.MaxBroken = max(orDefault(c.MaxBroken, 0.001), 0)
 	c.Workers = orDefault(c.Workers, runtime.GOMAXPROCS(0))
 	c.Ahead = orDefault(c.Ahead, 3)
 	if s.Len() == 0 {

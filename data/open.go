@@ -17,8 +17,8 @@ import (
 // Part chooses among the parts that a source is divided into (folders named train, valid, test; files named for them).
 type Part int
 
-// The parts. Folders of pictures and arrays that are not divided are taken whole, whatever part is asked for; a divided source, and an
-// archive of CIFAR or MNIST, must have the part.
+// The parts. Sources that are not divided have a train part only, which is all of them: asking for another is an error, as it is for a
+// divided source that lacks the part.
 const (
 	PartTrain Part = iota
 	PartValid
@@ -60,6 +60,10 @@ func Open(ctx context.Context, path string, o OpenOptions) (Set, error) {
 	s, err := open(ctx, path, o.withDefaults())
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", path, err)
+	}
+	if d, ok := s.(interface{ divided() bool }); (o.Part == PartValid || o.Part == PartTest) && !(ok && d.divided()) {
+		return nil, errors.Join(fmt.Errorf("data %s: it is not divided into parts, so it has no %s part: ask for all of it, "+
+			"or put pictures into folders train, valid and test", path, o.Part), s.Close())
 	}
 	if s.Len() == 0 {
 		return nil, errors.Join(fmt.Errorf("data %s: there is no picture in it", path), s.Close())

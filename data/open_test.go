@@ -116,6 +116,27 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// What is not divided has all its pictures for training, and no other part.
+func TestNotDivided(t *testing.T) {
+	folder := writeFiles(t, map[string][]byte{"cat/1.png": smallPNG(1), "dog/2.png": smallPNG(2)})
+	for _, path := range []string{folder, prepared(t, mustOpen(t, folder, OpenOptions{}), PrepareOptions{})} {
+		for part, want := range map[Part]string{PartTrain: "", PartAll: "", PartValid: "it has no valid part", PartTest: "it has no test part"} {
+			s, err := Open(context.Background(), path, OpenOptions{Part: part})
+			switch {
+			case want == "" && err != nil, want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+				t.Errorf("%s, %v: %v", path, part, err)
+			case err == nil:
+				if s.Len() != 2 {
+					t.Errorf("%s, %v: %d pictures", path, part, s.Len())
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+}
+
 func TestTables(t *testing.T) {
 	a, b, c := smallPNG(1), smallPNG(2), smallPNG(3)
 	for name, files := range map[string]map[string][]byte{

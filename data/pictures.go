@@ -16,6 +16,7 @@ type pictureFiles struct {
 	classes []string
 	notes   []string
 	pixels  int
+	parts   bool // it is divided
 }
 
 // isPicture goes by the name, because reading the start of a million files is slow; Decode goes by the content.
@@ -58,6 +59,7 @@ func (s *pictureFiles) Len() int          { return len(s.at) }
 func (s *pictureFiles) Entry(i int) Entry { return s.entries[i] }
 func (s *pictureFiles) Classes() []string { return s.classes }
 func (s *pictureFiles) Notes() []string   { return s.notes }
+func (s *pictureFiles) divided() bool     { return s.parts }
 func (s *pictureFiles) Close() error      { return s.tree.Close() }
 
 func (s *pictureFiles) Picture(i int) (*Picture, error) {
@@ -117,6 +119,7 @@ func (s *pictureFiles) choosePart(want Part) error {
 		parts[i] = p
 		have[p]++
 	}
+	s.parts = true
 	if want == PartAll {
 		return nil
 	}

@@ -21,7 +21,7 @@ type PrepareOptions struct {
 	// Resize, if not nil, gives every picture the size and channels of the preprocessing (its centre crop, not a random
 	// one); else pictures keep theirs.
 	Resize    *Preprocess
-	MaxBroken float64               // share of pictures that may be broken; default 0.001
+	MaxBroken float64               // share of pictures that may be broken; default 0.001, below 0 none
 	Workers   int                   // decoders; default GOMAXPROCS
 	Progress  func(done, total int) // told the pictures done; may be nil
 }
@@ -37,7 +37,7 @@ type Prepared struct {
 // Broken pictures keep their place and their reason, so that batches are the same with and without the cache.
 // The file is written aside, synced and renamed: out is complete or it is not there. Its bytes do not depend on Workers.
 func Prepare(ctx context.Context, s Set, out string, o PrepareOptions) (Prepared, error) {
-	o.MaxBroken = orDefault(o.MaxBroken, 0.001)
+	o.MaxBroken = max(orDefault(o.MaxBroken, 0.001), 0)
 	o.Workers = orDefault(o.Workers, runtime.GOMAXPROCS(0))
 	tmp, err := os.CreateTemp(filepath.Dir(out), "."+filepath.Base(out)+"-*")
 	if err != nil {

@@ -85,8 +85,12 @@ func Inpaint(d Denoiser, known, mask []float32) Denoiser {
 	}
 }
 
-// SelfCondition gives a network its own last clean estimate as second input, zeros at first (Chen et al. 2022, arXiv 2208.04202). The
-// denoiser remembers: make a new one for each trajectory.
+// selfLimit bounds the estimates that a network sees of itself, in training as in sampling. An untrained network's, computed from a guess of
+// the noise, would be as large as the noise; data lies in ±1 or has unit variance.
+const selfLimit = 2
+
+// SelfCondition gives a network its own last clean estimate as second input, limited to ±2, and zeros at first (Chen et al. 2022, arXiv
+// 2208.04202). The denoiser remembers: make a new one for each trajectory.
 func SelfCondition(d func(dst, x, previous []float32, sigma float64) error) Denoiser {
 	var previous []float32
 	return func(dst, x []float32, sigma float64) error {
@@ -96,7 +100,9 @@ func SelfCondition(d func(dst, x, previous []float32, sigma float64) error) Deno
 		if err := d(dst, x, previous, sigma); err != nil {
 			return err
 		}
-		copy(previous, dst)
+		for i, v := range dst {
+			previous[i] = min(max(v, -selfLimit), selfLimit)
+		}
 		return nil
 	}
 }

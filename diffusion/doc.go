@@ -32,6 +32,12 @@
 // every schedule and prediction, as a GoMLX graph. The draws of an image depend on the seed, the step and the image's place in
 // the whole batch only, so a batch may be split over accumulation steps or machines without changing the result.
 //
+// # Measuring
+//
+// [Curve] holds the error of a denoiser by noise level, sample by sample, so that two models can be compared in pairs and training data with
+// held-out data. [Reconstructor] noises pictures and brings them back. [ODE] and [Bound] count bits per dimension: by the probability-flow
+// ODE, and by the variational bound. [Compile] gives them a network with its gradient.
+//
 // All random numbers drawn on the host are Philox4x32-10 blocks keyed by seed, index and step ([Noise]): sample i is the same
 // picture in whatever batch it is made. Only [Objective.DrawInGraph] draws otherwise.
 //

@@ -17,6 +17,14 @@ const (
 	drawLabel                               // coin of label dropout
 )
 
+// Which streams likelihoods read: each number and the 2^20 above it.
+const (
+	drawDequantise uint32 = 0xF100_0000 // place in a bin
+	drawBound      uint32 = 0xF200_0000 // noise of a level
+	drawBoundLevel uint32 = 0xF300_0000 // which levels
+	drawProbe      uint32 = 0xF400_0000 // signs of Hutchinson probes
+)
+
 // Draws is the randomness of some images of one training batch, as [Objective.Draw] makes it. The slices are reused from call to call.
 type Draws struct {
 	Terms      []float32 // [images, NumTerms], input of the graph
@@ -127,8 +135,8 @@ func DropLabels(classes []int32, null int32, probability float64, b Batch) error
 	return nil
 }
 
-// TermsAt returns the table rows of given noise levels, [len(sigmas), NumTerms], without self-conditioning: for held-out losses on a
-// fixed grid.
+// TermsAt returns the table rows of given noise levels, [len(sigmas), NumTerms], for held-out losses on a fixed grid. A network with
+// self-conditioning sees its estimate, whatever the probability in training.
 func (o *Objective) TermsAt(sigmas []float64) ([]float32, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
@@ -138,7 +146,7 @@ func (o *Objective) TermsAt(sigmas []float64) ([]float32, error) {
 		if err := checkSigma(sigma); err != nil {
 			return nil, err
 		}
-		o.terms(out[i*NumTerms:][:NumTerms], sigma, 1, false)
+		o.terms(out[i*NumTerms:][:NumTerms], sigma, 1, o.SelfCondition > 0)
 	}
 	return out, nil
 }

@@ -68,6 +68,7 @@ func (o *Objective) callNetwork(network Network, x *graph.Node, t termColumns, i
 	}
 	first := t.call(network, graph.Concatenate([]*graph.Node{x, graph.ZerosLike(x)}, -1), in)
 	estimate := graph.Add(graph.Mul(t.column(termSelfSkip), x), graph.Mul(t.column(termSelfOut), first))
+	estimate = graph.MaxScalar(graph.MinScalar(estimate, selfLimit), -selfLimit)
 	return t.call(network, graph.Concatenate([]*graph.Node{x, graph.StopGradient(estimate)}, -1), in)
 }
 

@@ -232,7 +232,7 @@ func TestSelfConditioning(t *testing.T) {
 		if err := o.Draw(&d, Batch{Seed: 2, Count: 2, Total: 2}); err != nil {
 			t.Fatal(err)
 		}
-		x0 := []float32{0.5, -0.2, 0.9, -1, 0.1, 0}
+		x0 := []float32{0.5, -20, 0.9, -1, 0.1, 30} // two that give estimates beyond the limit
 		got, err := execute(t, func(in []*graph.Node) []*graph.Node {
 			_, perImage := o.Loss(halfSum, Inputs{X0: in[0], Noise: in[1], Terms: in[2]})
 			return []*graph.Node{perImage}
@@ -246,7 +246,7 @@ func TestSelfConditioning(t *testing.T) {
 			for c := range 3 {
 				clean, eps := float64(x0[3*i+c]), float64(d.Noise[3*i+c])
 				xt := alpha*clean + s*eps
-				estimate := alpha*xt - s*(0.5*xt)
+				estimate := clamp(alpha*xt-s*(0.5*xt), -selfLimit, selfLimit)
 				if probability < 0.5 {
 					estimate = 0
 				}

@@ -41,6 +41,10 @@ type Precond struct {
 	Schedule   *Schedule
 	Prediction Prediction
 	SigmaData  float64 // standard deviation of the data, for PredictEDM and the EDM weight; 0.5 suits pictures in ±1
+	// Native, if set, is what the network was first trained in, and stays the way it is run: its time input, its scale, what it
+	// returns. The fields above then say only which levels are visited and how errors count. So a trained network changes its schedule or
+	// prediction and is the same denoiser as before, at every level.
+	Native *Precond
 }
 
 // Coefs are the four numbers of a preconditioned network at one noise level (Karras et al. 2022, equation 7).
@@ -57,6 +61,14 @@ func (p Precond) Check() error {
 	if p.Prediction == PredictEDM && !(p.SigmaData > 0) {
 		return fmt.Errorf("diffusion: SigmaData is %v: prediction edm needs the standard deviation of the data (0.5 for pictures in ±1)", p.SigmaData)
 	}
+	if n := p.Native; n != nil {
+		if n.Native != nil {
+			return fmt.Errorf("diffusion: a native parameterisation inside a native one: keep the innermost only")
+		}
+		if err := n.Check(); err != nil {
+			return fmt.Errorf("native parameterisation: %w", err)
+		}
+	}
 	infinite := p.Schedule.config.ZeroTerminalSNR || (p.Schedule.logSigma == nil && p.Schedule.max >= MaxSigma)
 	if p.Prediction == PredictEps && infinite {
 		return fmt.Errorf("diffusion: prediction eps with a schedule that ends in pure noise (ZeroTerminalSNR, or SigmaMax %v): "+
@@ -67,6 +79,9 @@ func (p Precond) Check() error {
 
 // At returns the coefficients at noise level sigma (above 0).
 func (p Precond) At(sigma float64) Coefs {
+	if p.Native != nil {
+		return p.Native.beyond(sigma)
+	}
 	c := Coefs{CNoise: p.Schedule.CNoise(sigma)}
 	alpha, s := p.Schedule.path.AlphaSigma(sigma)
 	c.CIn = alpha
@@ -74,6 +89,20 @@ func (p Precond) At(sigma float64) Coefs {
 		c.CIn = 1 / math.Hypot(sigma, p.SigmaData)
 	}
 	c.CSkip, c.COut = p.Prediction.cleanFrom(alpha, s, p.SigmaData)
+	return c
+}
+
+// beyond is At for levels that may lie above the schedule's highest, which the network has never seen: there it is shown the same
+// mixture scaled down to its highest level, D(x, sigma) = D(r·x, r·sigma) with r = highest/sigma. What is left of the data is scaled too,
+// but that is as good as nothing, and unlike sigma·F the error of the estimate stays bounded.
+func (p Precond) beyond(sigma float64) Coefs {
+	_, highest := p.Schedule.SigmaRange()
+	if sigma <= highest {
+		return p.At(sigma)
+	}
+	c, r := p.At(highest), highest/sigma
+	c.CSkip *= r
+	c.CIn *= r
 	return c
 }
 
@@ -98,10 +127,11 @@ func (p Prediction) cleanFrom(alpha, s, sigmaData float64) (skip, out float64) {
 }
 
 // Convert returns a, b such that the prediction `to` of the same denoiser is a·x + b·(prediction p.Prediction), at noise level sigma with
-// x = x0 + sigma·eps. It is exact, and its own inverse with the roles exchanged.
+// x = x0 + sigma·eps. It is exact, and its own inverse with the roles exchanged. With Native the network's own output takes the place of
+// prediction p.Prediction.
 func (p Precond) Convert(to Prediction, sigma float64) (a, b float64) {
 	from := p.At(sigma)
-	p.Prediction = to
+	p.Prediction, p.Native = to, nil
 	c := p.At(sigma)
 	return (from.CSkip - c.CSkip) / c.COut, from.COut / c.COut
 }

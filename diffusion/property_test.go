@@ -363,11 +363,11 @@ func TestSelfConditionRemembers(t *testing.T) {
 		return nil
 	})
 	x := []float32{1}
-	if err := NewSampler(Euler).Sample(d, x, []float64{4, 2, 1, 0}, nil); err != nil {
+	if err := NewSampler(Euler).Sample(d, x, []float64{4, 1.5, 1, 0}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(seen, []float32{0, 4, 2}) {
-		t.Errorf("previous estimates %v, want 0, then the last ones", seen)
+	if !slices.Equal(seen, []float32{0, selfLimit, 1.5}) {
+		t.Errorf("previous estimates %v, want 0, then the last ones within their limit", seen)
 	}
 }
 

@@ -81,9 +81,14 @@ func (w Weight) onClean(sigma, sigmaData float64) float64 {
 
 // At returns the factor of the error of the network's output, |F - target|², at noise level sigma: COut² times the factor of |D - x0|².
 func (w Weight) At(sigma float64, p Precond) float64 {
-	if w.Kind == WeightUniform {
-		return 1
-	}
 	out := p.At(sigma).COut
+	if w.Kind == WeightUniform {
+		if p.Native == nil {
+			return 1
+		}
+		p.Native = nil // 1 on what would be predicted here, converted to the network's own output
+		ratio := out / p.At(sigma).COut
+		return ratio * ratio
+	}
 	return out * out * w.onClean(sigma, p.SigmaData)
 }

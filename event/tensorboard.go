@@ -20,7 +20,7 @@ import (
 // Several goroutines may write at once.
 //
 // The tags are train/loss, train/grad_norm, train/learning_rate and train/per_second of [Progress]; eval/loss_W and, by noise level, eval_by_level/W_T
-// of [Evaluated] with weights W; eval/NAME of [Measured]; samples of [Sampled]; and the name of a [Distribution].
+// of [Evaluated] with weights W, eval/old_loss_W where it has an old one; eval/NAME of [Measured]; samples of [Sampled]; and the name of a [Distribution].
 // Started and RolledBack start a session, by which TensorBoard drops the later steps of the one before. Other events are passed over.
 //
 // Sources: protocol buffers event.proto and summary.proto of https://github.com/tensorflow/tensorboard (tensorboard/compat/proto),
@@ -113,6 +113,9 @@ func summaryOf(body Body) (message, error) {
 		m = m.scalar("train/learning_rate", b.LearningRate).scalar("train/per_second", b.PerSecond)
 	case Evaluated:
 		m = m.scalar("eval/loss_"+b.Weights, b.Loss)
+		if b.Old != 0 {
+			m = m.scalar("eval/old_loss_"+b.Weights, b.Old)
+		}
 		for _, l := range b.Levels {
 			m = m.scalar(fmt.Sprintf("eval_by_level/%s_%g", b.Weights, float64(l.T)), l.Loss)
 		}

@@ -24,7 +24,10 @@ type DiTConfig struct {
 	// last, for "no class": guidance needs it.
 	Classes int     `toml:"classes" json:"classes"`
 	Dropout float64 `toml:"dropout" json:"dropout"`
-	Init    Init    `toml:"init" json:"init"`
+	// Augment is how many numbers tell the network what augmentation did to a picture, 0 for none (Karras et al. 2022, appendix
+	// F.2). Without them, in sampling, it is a DiTTransformer2DModel.
+	Augment int  `toml:"augment" json:"augment"`
+	Init    Init `toml:"init" json:"init"`
 }
 
 // DiTSmall is DiT-S/2 on 32×32 RGB pictures with ten classes: 35,233,932 parameters.
@@ -53,10 +56,16 @@ func (c DiTConfig) Validate() error {
 	if _, err := c.Init.MarshalText(); err != nil {
 		return fmt.Errorf("dit: %w", err)
 	}
+	if c.Augment < 0 {
+		return fmt.Errorf("dit: augment is %d, must not be negative", c.Augment)
+	}
 	return rate("dit", "dropout", c.Dropout)
 }
 
 func (c DiTConfig) width() int { return c.Heads * c.Dim }
+
+// ditTimeDim is the width of the sinusoid that embeds time, as in diffusers.
+const ditTimeDim = 256
 
 // DiT is the diffusion transformer of Peebles & Xie 2023 as diffusers' DiTTransformer2DModel
 // builds it, straight on pixels. As there, every block has its own embedding of time and class.
@@ -64,6 +73,7 @@ type DiT struct {
 	config     DiTConfig
 	params     *block.Params
 	patch      block.Dense
+	augment    augmentation
 	blocks     []ditBlock
 	normOut    block.LayerNorm
 	out1, out2 block.Dense
@@ -87,6 +97,7 @@ func NewDiT(config DiTConfig) (*DiT, error) {
 	d := &DiT{config: c, params: block.NewParams()}
 	// PyTorch keeps the patch layer as a convolution with stride; so does the parameter.
 	d.patch = block.NewPatchDense(d.params, "pos_embed.proj", c.Patch, c.InChannels, w)
+	d.augment = newAugmentation(d.params, c.Augment, ditTimeDim)
 	for i := range c.Layers {
 		d.blocks = append(d.blocks, newDiTBlock(d.params.Sub("transformer_blocks.%d", i), c))
 	}
@@ -102,7 +113,7 @@ func NewDiT(config DiTConfig) (*DiT, error) {
 func newDiTBlock(p *block.Params, c DiTConfig) ditBlock {
 	w := c.width()
 	return ditBlock{
-		time:       block.NewTimeMLP(p, "norm1.emb.timestep_embedder", 256, w),
+		time:       block.NewTimeMLP(p, "norm1.emb.timestep_embedder", ditTimeDim, w),
 		class:      block.NewEmbedding(p, "norm1.emb.class_embedder.embedding_table", c.Classes+1, w),
 		modulation: block.NewDense(p, "norm1.linear", w, 6*w, true),
 		norm1:      block.NewLayerNorm(p, "norm1.norm", w, false, false, 1e-6),
@@ -134,6 +145,7 @@ func (d *DiT) zero() {
 	}
 	d.out1.Zero()
 	d.out2.Zero()
+	d.augment.zero()
 }
 
 // Params lists the parameters.
@@ -152,8 +164,8 @@ func (d *DiT) Forward(c *block.Ctx, x, cNoise, class *Node) *Node {
 	h := d.patch.Apply(c, block.Patches(x, d.config.Patch))
 	grid := block.Grid(rows, cols, w, d.config.Size/d.config.Patch)
 	h = graph.Add(h, graph.Reshape(graph.ConstAs(h, grid), 1, rows*cols, w))
-	t := block.Sinusoid{Dim: 256, Shift: 1, CosFirst: true}.Apply(cNoise)
-	t = graph.ConvertDType(t, x.DType())
+	t := block.Sinusoid{Dim: ditTimeDim, Shift: 1, CosFirst: true}.Apply(cNoise)
+	t = d.augment.add(c, graph.ConvertDType(t, x.DType()))
 	var first *Node // the condition of block 0, which the output layer shares
 	for i := range d.blocks {
 		b := &d.blocks[i]

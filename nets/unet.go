@@ -15,6 +15,7 @@ type UNet struct {
 	params     *block.Params
 	sinusoid   block.Sinusoid
 	fourier    block.Fourier
+	augment    augmentation
 	time       block.TimeMLP
 	class      block.Embedding
 	convIn     block.Conv
@@ -70,6 +71,7 @@ func NewUNet(config UNetConfig) (*UNet, error) {
 // zero is DDPM's start: the last layer of each residual branch and the output are nothing.
 func (u *UNet) zero() {
 	u.convOut.Zero()
+	u.augment.zero()
 	stages := append(append([]unetStage{{res: []resBlock{u.mid1, u.mid2}}}, u.down...), u.up...)
 	if u.config.MidAttention {
 		stages[0].attn = []attnBlock{u.midAttn}
@@ -92,6 +94,7 @@ func (u *UNet) declareTime() {
 		in = 2 * first
 	}
 	u.sinusoid = block.Sinusoid{Dim: first, Shift: c.FreqShift, CosFirst: c.CosFirst}
+	u.augment = newAugmentation(u.params, c.Augment, in)
 	u.time = block.NewTimeMLP(u.params, "time_embedding", in, c.timeDim())
 	if c.Classes > 0 {
 		u.class = block.NewEmbedding(u.params, "class_embedding", c.Classes, c.timeDim())
@@ -218,7 +221,7 @@ func (u *UNet) embed(c *block.Ctx, x, cNoise, class *Node) *Node {
 	} else {
 		e = u.sinusoid.Apply(cNoise)
 	}
-	e = u.time.Apply(c, graph.ConvertDType(e, x.DType()))
+	e = u.time.Apply(c, u.augment.add(c, graph.ConvertDType(e, x.DType())))
 	if u.config.Classes > 0 {
 		e = graph.Add(e, u.class.Apply(c, class, e))
 	}

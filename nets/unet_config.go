@@ -77,7 +77,10 @@ type UNetConfig struct {
 	TimeDim int `toml:"time_dim" json:"time_dim"`
 	// Classes is the size of the class table, 0 for none. A null class, for guidance, counts
 	// as one (num_class_embeds).
-	Classes int  `toml:"classes" json:"classes"`
+	Classes int `toml:"classes" json:"classes"`
+	// Augment is how many numbers tell the network what augmentation did to a picture, 0 for none (Karras et al. 2022, appendix
+	// F.2). Without them, in sampling, it is a UNet2DModel.
+	Augment int  `toml:"augment" json:"augment"`
 	Init    Init `toml:"init" json:"init"`
 }
 
@@ -161,8 +164,8 @@ func (c UNetConfig) validateSizes() error {
 		return fmt.Errorf("unet: eps is %v, must be positive", c.Eps)
 	case !(c.MidScale > 0) || math.IsInf(c.MidScale, 0):
 		return fmt.Errorf("unet: mid_scale is %v, must be positive", c.MidScale)
-	case c.TimeDim < 0 || c.Classes < 0:
-		return fmt.Errorf("unet: time_dim = %d and classes = %d must not be negative", c.TimeDim, c.Classes)
+	case c.TimeDim < 0 || c.Classes < 0 || c.Augment < 0:
+		return fmt.Errorf("unet: time_dim = %d, classes = %d and augment = %d must not be negative", c.TimeDim, c.Classes, c.Augment)
 	case !c.Fourier && (c.Channels[0] < 2 || c.FreqShift >= float64(c.Channels[0]/2)):
 		return fmt.Errorf("unet: freq_shift = %v leaves no frequencies of channels[0]/2 = %d", c.FreqShift, c.Channels[0]/2)
 	}

@@ -24,11 +24,17 @@ type Model struct {
 	Classes    []string // names; empty without
 	Classed    bool     // the network takes a class
 	Null       int32    // the class that stands for none
+	// SelfCondition says that the network sees its last clean estimate behind the channels of x (Chen et al. 2022).
+	SelfCondition bool
 }
 
-// Forward is the network without dropout, for drawing samples: F(x, cNoise, class) on the weights of a scope.
+// Forward is the network without dropout, for drawing samples: F(x, cNoise, class) on the weights of a scope. A network that sees its last
+// estimate is told that there is none where x has only the channels of a sample.
 func (m *Model) Forward(weights *model.Scope, x, cNoise, class *graph.Node) *graph.Node {
-	return m.Network.Forward(weights, nil, x, cNoise, class)
+	if dims := x.Shape().Dimensions; m.SelfCondition && dims[len(dims)-1] == m.Channels {
+		x = graph.Concatenate([]*graph.Node{x, graph.ZerosLike(x)}, -1)
+	}
+	return m.Network.Forward(weights, train.NetworkInputs{X: x, CNoise: cNoise, Class: class})
 }
 
 // Frozen returns the model with a network whose weights stay as they are (Freeze): draws of few samples are faster.
@@ -44,17 +50,17 @@ func (c Config) Model() (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	schedule, err := c.Diffusion.schedule().Build()
+	if net, err = c.Finetune.wrap(net); err != nil {
+		return nil, err
+	}
+	precond, err := c.precond()
 	if err != nil {
-		return nil, fmt.Errorf("diffusion: %w", err)
+		return nil, err
 	}
 	d := c.Data
 	m := &Model{Network: Wrap(net, c.Network.Recompute), Parameters: net.Params().Count(), Shape: []int{d.Height, d.Width, d.Channels},
-		Height: d.Height, Width: d.Width, Channels: d.Channels, Norm: d.Norm, Classes: d.Classes,
-		Precond: diffusion.Precond{Schedule: schedule, Prediction: c.Diffusion.Prediction, SigmaData: c.Diffusion.SigmaData}}
-	if m.Precond.SigmaData == 0 {
-		m.Precond.SigmaData = 0.5
-	}
+		Height: d.Height, Width: d.Width, Channels: d.Channels, Norm: d.Norm, Classes: d.Classes, SelfCondition: c.Diffusion.SelfCondition > 0,
+		Precond: precond}
 	switch c.Network.Kind {
 	case UNet:
 		m.Classed, m.Null = c.Network.UNet.Classes > 0, int32(c.Network.UNet.Classes-1)
@@ -89,18 +95,13 @@ func (n Network) build() (nets.Network, error) {
 	return net, nil
 }
 
-func (d Diffusion) schedule() diffusion.ScheduleConfig {
-	return diffusion.ScheduleConfig{Family: d.Schedule, Steps: d.Steps, BetaStart: d.BetaStart, BetaEnd: d.BetaEnd, ZeroTerminalSNR: d.ZeroSNR,
-		Shift: d.Shift, SigmaMin: d.SigmaMin, SigmaMax: d.SigmaMax, Rho: d.Rho}
-}
-
 // objective is what a model is trained for.
 func (c Config) objective(m *Model) (*diffusion.Objective, error) {
 	d := c.Diffusion
 	o := &diffusion.Objective{
 		Precond: m.Precond, Weight: diffusion.Weight{Kind: d.Weight, Gamma: d.WeightGamma, Bias: d.WeightBias}, LossKind: d.Loss, Delta: d.LossDelta,
 		Time:        diffusion.TimeSampling{Dist: d.Time, Mean: d.TimeMean, Std: d.TimeStd, LowDiscrepancy: d.LowDiscrepancy},
-		OffsetNoise: d.OffsetNoise, InputPerturbation: d.InputPerturbation,
+		OffsetNoise: d.OffsetNoise, InputPerturbation: d.InputPerturbation, SelfCondition: d.SelfCondition,
 		Size: m.Height * m.Width * m.Channels, Channels: m.Shape[len(m.Shape)-1],
 	}
 	if d.LossAware > 0 {
@@ -112,12 +113,16 @@ func (c Config) objective(m *Model) (*diffusion.Objective, error) {
 	return o, nil
 }
 
-// Task is what package train trains: the model and what it learns.
-func (c Config) Task(m *Model) (*train.Task, error) {
+// Task is what package train trains: the model and what it learns. It lacks a source of data.
+func (c Config) Task(m *Model) (*train.Denoising, error) {
 	o, err := c.objective(m)
 	if err != nil {
 		return nil, err
 	}
 	dropout := c.Network.UNet != nil && c.Network.UNet.Dropout > 0 || c.Network.DiT != nil && c.Network.DiT.Dropout > 0
-	return &train.Task{Network: m.Network, Objective: o, Shape: m.Shape, Classes: m.Classed, Dropout: dropout}, nil
+	t := &train.Denoising{Network: m.Network, Objective: o, Shape: m.Shape, Classes: m.Classed, Null: m.Null, Dropout: dropout}
+	if c.Data.Augment > 0 {
+		t.Augment = data.AugmentDim
+	}
+	return t, nil
 }

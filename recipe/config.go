@@ -7,15 +7,18 @@ import (
 	"github.com/ebb-ml/ebb/train"
 )
 
-// Config is everything that makes a run what it is. Its TOML form is config.toml of a run folder.
+// Config is everything that makes a run what it is. Its TOML form is config.toml of a run folder. A run on text has Text, and nothing in
+// Data, Diffusion, HeldOut and Sample; a run on pictures or points has no Text.
 type Config struct {
 	Recipe    string       `toml:"recipe"` // preset that it started from
-	Data      Data         `toml:"data"`
+	Text      *Text        `toml:"text,omitempty"`
+	Data      Data         `toml:"data,omitempty"`
 	Network   Network      `toml:"network"`
-	Diffusion Diffusion    `toml:"diffusion"`
+	Diffusion Diffusion    `toml:"diffusion,omitempty"`
 	Train     train.Config `toml:"train"`
-	HeldOut   HeldOut      `toml:"held_out"`
-	Sample    Sample       `toml:"sample"`
+	HeldOut   HeldOut      `toml:"held_out,omitempty"`
+	Sample    Sample       `toml:"sample,omitempty"`
+	Finetune  *Finetune    `toml:"finetune,omitempty"` // of a run that went on from another model
 }
 
 // Data says what to train on and how pictures become samples.
@@ -34,6 +37,7 @@ type Data struct {
 	Background float64   `toml:"background"` // behind opacity and padding, 0 black to 1 white
 	FlipX      bool      `toml:"flip_x"`
 	FlipY      bool      `toml:"flip_y"`
+	Augment    float64   `toml:"augment"`    // probability of each transformation that the network is told of (0.12), 0: none, -1: for few pictures
 	Noise      float64   `toml:"noise"`      // standard deviation added to normalised samples
 	MaxBroken  float64   `toml:"max_broken"` // share of pictures that may be broken and are replaced
 	Norm       data.Norm `toml:"norm"`
@@ -48,6 +52,7 @@ type Network struct {
 	UNet        *nets.UNetConfig `toml:"unet,omitempty"`
 	DiT         *nets.DiTConfig  `toml:"dit,omitempty"`
 	MLP         *nets.MLPConfig  `toml:"mlp,omitempty"`
+	Text        *nets.TextConfig `toml:"text,omitempty"`
 }
 
 // Diffusion says how data is noised and what the network predicts. Numbers left 0 are the defaults of package diffusion.
@@ -76,6 +81,7 @@ type Diffusion struct {
 	LossAware         int                  `toml:"loss_aware"` // bins of loss-aware draws of noise levels, 0: none
 	OffsetNoise       float64              `toml:"offset_noise"`
 	InputPerturbation float64              `toml:"input_perturbation"`
+	SelfCondition     float64              `toml:"self_condition"` // share of samples trained on the network's own estimate as well (0.5), 0: none
 }
 
 // HeldOut says what is measured on images that training does not see.
@@ -85,6 +91,8 @@ type HeldOut struct {
 	Batch  int     `toml:"batch"`
 	Levels int     `toml:"levels"` // noise levels
 	Seed   uint64  `toml:"seed"`   // of the noise
+	// Distribution is how many samples are held against as many pictures whenever samples are drawn while training; 0: none.
+	Distribution int `toml:"distribution,omitempty"`
 }
 
 // Sample says how samples are drawn where a command does not say otherwise.

@@ -10,14 +10,15 @@ import (
 	"github.com/ebb-ml/ebb/data"
 )
 
-// Sets are the pictures of a run.
+// Sets are the data of a run: pictures or points, or text.
 type Sets struct {
 	Train data.Set
-	Valid data.Set // held out; nil for none
+	Valid data.Set  // held out; nil for none
+	Text  *TextSets // nil for pictures
 	close []func() error
 }
 
-// Close closes both sets.
+// Close closes all of them.
 func (s *Sets) Close() error {
 	var errs []error
 	for _, c := range s.close {
@@ -28,6 +29,9 @@ func (s *Sets) Close() error {
 
 // Open opens the data of the configuration.
 func (c Config) Open(ctx context.Context) (*Sets, error) {
+	if c.Text != nil {
+		return c.OpenText(ctx, nil)
+	}
 	switch c.Data.Source {
 	case Glyphs:
 		size := c.Data.Height
@@ -108,7 +112,7 @@ func openAll(ctx context.Context, paths []string, part data.Part) (data.Set, err
 
 // Loader is the source of training batches.
 func (c Config) Loader(set data.Set) (*data.Loader, error) {
-	lc := data.LoaderConfig{Batch: c.Train.Batch, Seed: c.Train.Seed, Preprocess: c.preprocess(), MaxBroken: c.Data.MaxBroken}
+	lc := data.LoaderConfig{Batch: c.Train.Batch, Seed: c.Train.Seed, Preprocess: c.preprocess(), MaxBroken: c.Data.mayBeBroken()}
 	if len(c.Data.Weights) > 0 {
 		lc.Weights = c.Data.Weights
 	}
@@ -118,17 +122,25 @@ func (c Config) Loader(set data.Set) (*data.Loader, error) {
 // HeldOutLoader yields pictures in order, with nothing random about them.
 func (c Config) HeldOutLoader(set data.Set, batch int) (*data.Loader, error) {
 	p := c.preprocess()
-	p.FlipX, p.FlipY, p.Noise = false, false, 0
+	p.FlipX, p.FlipY, p.Noise, p.Augment = false, false, 0, 0
 	if p.Fit == data.FitRandomCrop {
 		p.Fit = data.FitCrop
 	}
-	return data.NewLoader(set, data.LoaderConfig{Batch: batch, Preprocess: p, Sequential: true, MaxBroken: c.Data.MaxBroken})
+	return data.NewLoader(set, data.LoaderConfig{Batch: batch, Preprocess: p, Sequential: true, MaxBroken: c.Data.mayBeBroken()})
+}
+
+// mayBeBroken is MaxBroken as package data has it, where 0 is the default.
+func (d Data) mayBeBroken() float64 {
+	if d.MaxBroken == 0 {
+		return -1
+	}
+	return d.MaxBroken
 }
 
 func (c Config) preprocess() data.Preprocess {
 	d := c.Data
 	return data.Preprocess{Height: d.Height, Width: d.Width, Channels: d.Channels, Fit: d.Fit, Background: d.Background, FlipX: d.FlipX,
-		FlipY: d.FlipY, Noise: d.Noise, Norm: d.Norm}
+		FlipY: d.FlipY, Augment: d.Augment, Noise: d.Noise, Norm: d.Norm}
 }
 
 // relabelled gives the pictures of a set the labels of other class names.

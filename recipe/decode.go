@@ -77,6 +77,13 @@ func (c Config) Encode(w io.Writer) error {
 func (c *Config) clone() Config {
 	d := *c
 	d.Network.UNet, d.Network.DiT, d.Network.MLP = copied(c.Network.UNet), copied(c.Network.DiT), copied(c.Network.MLP)
+	d.Network.Text = copied(c.Network.Text)
+	if d.Text = copied(c.Text); d.Text != nil {
+		d.Text.Equations = copied(c.Text.Equations)
+	}
+	if d.Finetune = copied(c.Finetune); d.Finetune != nil {
+		d.Finetune.LoRA, d.Finetune.Native, d.Finetune.Old = copied(c.Finetune.LoRA), copied(c.Finetune.Native), copied(c.Finetune.Old)
+	}
 	return d
 }
 
@@ -130,11 +137,9 @@ func explain(err error, name string) error {
 func suggestion(key string) string {
 	best, least := "", len(key)/2+1
 	for _, k := range Keys() {
-		if d := editDistance(key, k); d < least {
-			best, least = k, d
-		}
 		last := k[strings.LastIndexByte(k, '.')+1:] // the section may be wrong or missing
-		if d := editDistance(key[strings.LastIndexByte(key, '.')+1:], last) + 1; d < least {
+		d := min(editDistance(key, k), editDistance(key[strings.LastIndexByte(key, '.')+1:], last)+1)
+		if d < least || d == least && best != "" && len(k) < len(best) { // of equally near ones the least nested
 			best, least = k, d
 		}
 	}

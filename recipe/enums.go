@@ -32,16 +32,17 @@ const (
 	UNet Kind = iota
 	DiT
 	MLP
+	TextNet // a transformer over tokens
 )
 
-func kindNames() []string { return []string{"unet", "dit", "mlp"} }
+func kindNames() []string { return []string{"unet", "dit", "mlp", "text"} }
 
 func (k Kind) String() string { return nameOf(kindNames(), int(k)) }
 
 // MarshalText returns the name.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// UnmarshalText accepts unet, dit or mlp.
+// UnmarshalText accepts unet, dit, mlp or text.
 func (k *Kind) UnmarshalText(b []byte) error { return choose(k, "network", kindNames(), b) }
 
 func nameOf(names []string, i int) string {

@@ -57,7 +57,7 @@ func (n network) Trainable(weights *model.Scope) ([]*model.Variable, error) {
 	return n.Params().Variables(weights)
 }
 
-func (n network) Forward(weights *model.Scope, dropout, x, cNoise, class *graph.Node) *graph.Node {
-	c := &block.Ctx{Scope: weights, DropoutKeys: dropout, Recompute: n.recompute, Frozen: n.freezes(x)}
-	return n.Network.Forward(c, x, cNoise, class)
+func (n network) Forward(weights *model.Scope, in train.NetworkInputs) *graph.Node {
+	c := &block.Ctx{Scope: weights, DropoutKeys: in.Dropout, Augment: in.Augment, Recompute: n.recompute, Frozen: n.freezes(in.X)}
+	return n.Network.Forward(c, in.X, in.CNoise, in.Class)
 }

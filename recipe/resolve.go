@@ -3,7 +3,6 @@ package recipe
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/ebb-ml/ebb/data"
@@ -70,8 +69,8 @@ func (c *Config) fillPicture(set data.Set) error {
 
 // fillClasses takes over the class names, or holds those of the run against those of the data.
 func (c *Config) fillClasses(classes []string) (notes []string, err error) {
-	if len(c.Data.Classes) > 0 && !slices.Equal(c.Data.Classes, classes) {
-		return nil, fmt.Errorf("the data has the classes %s, the run was made for %s", list(classes), list(c.Data.Classes))
+	if err := sameClasses(c.Data.Classes, classes); err != nil {
+		return nil, err
 	}
 	c.Data.Classes = classes
 	if c.Network.Conditional && len(classes) == 0 {
@@ -99,11 +98,24 @@ func (c *Config) fillNetwork() {
 		classes = len(c.Data.Classes)
 	}
 	d := c.Data
+	in := d.Channels
+	if c.Diffusion.SelfCondition > 0 {
+		in *= 2 // the estimate behind the sample
+	}
 	switch n := &c.Network; {
 	case n.Kind == UNet && n.UNet != nil:
-		n.UNet.InChannels, n.UNet.OutChannels, n.UNet.Classes = d.Channels, d.Channels, withNull(classes)
+		n.UNet.InChannels, n.UNet.OutChannels, n.UNet.Classes = in, d.Channels, withNull(classes)
+		if d.Augment > 0 {
+			n.UNet.Augment = data.AugmentDim
+		}
 	case n.Kind == DiT && n.DiT != nil:
-		n.DiT.InChannels, n.DiT.OutChannels, n.DiT.Size, n.DiT.Classes = d.Channels, d.Channels, d.Height, max(classes, 1)
+		n.DiT.InChannels, n.DiT.OutChannels, n.DiT.Classes = in, d.Channels, max(classes, 1)
+		if c.Finetune == nil { // a trained one keeps its positions, and others are scaled to them
+			n.DiT.Size = d.Height
+		}
+		if d.Augment > 0 {
+			n.DiT.Augment = data.AugmentDim
+		}
 	case n.Kind == MLP && n.MLP != nil:
 		n.MLP.Features, n.MLP.Classes = d.Height*d.Width*d.Channels, withNull(classes)
 	}
@@ -155,6 +167,12 @@ func (c *Config) fitNetwork(pictures int) []string {
 	c.Network.UNet = &u
 	t := &c.Train
 	var notes []string
+	if c.Data.Augment < 0 {
+		if c.Data.Augment = 0; pictures < 20_000 {
+			c.Data.Augment = 0.12 // Karras et al. 2022, table 5, for CIFAR-10
+			notes = append(notes, "pictures are turned, zoomed and shifted at random (data.augment 0.12), which the network is told, so that samples are not: they are few")
+		}
+	}
 	if t.Batch == 0 {
 		t.Batch = 32
 		if pictures >= 5000 {

@@ -11,13 +11,17 @@ import (
 
 // Run is a run made ready from a configuration.
 type Run struct {
-	Model   *Model
+	Model   *Model     // nil for text
+	Text    *TextModel // nil for pictures
 	Trainer *train.Trainer
 	loaders []*data.Loader
 }
 
 // Build makes a resolved configuration's run: on its data, an engine and a run folder, all of which stay the caller's.
 func (c Config) Build(ctx context.Context, sets *Sets, engine compute.Backend, folder *train.Folder) (*Run, error) {
+	if c.Text != nil {
+		return c.buildText(sets.Text, engine, folder)
+	}
 	m, err := c.Model()
 	if err != nil {
 		return nil, err
@@ -30,16 +34,17 @@ func (c Config) Build(ctx context.Context, sets *Sets, engine compute.Backend, f
 	if err != nil {
 		return nil, err
 	}
+	task.Data = loader
 	r := &Run{Model: m, loaders: []*data.Loader{loader}}
-	r.Trainer = &train.Trainer{Config: c.Train, Task: task, Data: loader, Null: m.Null, Backend: engine, Folder: folder}
-	if err := r.holdOut(c, sets.Valid); err != nil {
+	r.Trainer = &train.Trainer{Config: c.Train, Task: task, Backend: engine, Folder: folder}
+	if err := r.holdOut(c, task, sets.Valid); err != nil {
 		return nil, errors.Join(err, r.Close(ctx))
 	}
 	return r, nil
 }
 
 // holdOut lets the trainer measure on pictures that it does not train on.
-func (r *Run) holdOut(c Config, valid data.Set) error {
+func (r *Run) holdOut(c Config, task *train.Denoising, valid data.Set) error {
 	h := c.HeldOut
 	if valid == nil || h.Images == 0 {
 		return nil
@@ -51,9 +56,22 @@ func (r *Run) holdOut(c Config, valid data.Set) error {
 		return err
 	}
 	r.loaders = append(r.loaders, loader)
-	r.Trainer.HeldOut, err = train.NewHeldOut(r.Trainer.Backend, r.Trainer.Task, train.HeldOutConfig{Data: loader, Images: images, Batch: batch,
-		Levels: h.Levels, Seed: h.Seed, Null: r.Model.Null})
-	return err
+	held, err := train.NewHeldOut(r.Trainer.Backend, task, train.HeldOutConfig{Data: loader, Images: images, Batch: batch, Levels: h.Levels,
+		Seed: h.Seed, Null: r.Model.Null})
+	if err != nil {
+		return err
+	}
+	r.Trainer.HeldOut = held.Measure
+	return nil
+}
+
+// Broken lists the pictures that could not be used and were replaced by others, as they were met.
+func (r *Run) Broken() []*data.ItemError {
+	var all []*data.ItemError
+	for _, l := range r.loaders {
+		all = append(all, l.Broken()...)
+	}
+	return all
 }
 
 // Close stops the loaders.

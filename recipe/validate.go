@@ -6,6 +6,12 @@ import (
 
 // Validate checks a resolved configuration, so that what can be refused is refused before the first step.
 func (c Config) Validate() error {
+	if c.Text != nil {
+		return c.validText()
+	}
+	if c.Train.Tokens != 0 {
+		return fmt.Errorf("train.tokens is %d, but recipe %s is about pictures: set train.images", c.Train.Tokens, c.Recipe)
+	}
 	for _, check := range []func() error{c.validData, c.validNetwork, c.validHeldOut, c.validSample, c.Train.Validate} {
 		if err := check(); err != nil {
 			return err
@@ -33,6 +39,8 @@ func (c Config) validData() error {
 		return fmt.Errorf("data.height x width is %d x %d: at most 16 million pixels", d.Height, d.Width)
 	case !(d.MaxBroken >= 0 && d.MaxBroken <= 1):
 		return fmt.Errorf("data.max_broken is %v, must be from 0 to 1", d.MaxBroken)
+	case !(d.Augment >= 0 && d.Augment <= 1):
+		return fmt.Errorf("data.augment is %v, must be from 0 to 1 (0.12 is usual)", d.Augment)
 	case d.Limit < 0:
 		return fmt.Errorf("data.limit is %d, must not be negative", d.Limit)
 	}
@@ -48,6 +56,8 @@ func (c Config) validNetwork() error {
 		return fmt.Errorf("network.kind is dit, but there is no [network.dit]")
 	case n.Kind == MLP && n.MLP == nil:
 		return fmt.Errorf("network.kind is mlp, but there is no [network.mlp]")
+	case n.Kind == MLP && (d.Augment > 0 || c.Diffusion.SelfCondition > 0):
+		return fmt.Errorf("data.augment and diffusion.self_condition are for pictures: an MLP takes neither, leave them 0")
 	}
 	switch n.Kind {
 	case UNet:
@@ -70,6 +80,10 @@ func (c Config) validHeldOut() error {
 		return fmt.Errorf("held_out.share is %v, must be from 0 to below 1", h.Share)
 	case h.Images < 0 || h.Images > 0 && (h.Batch < 1 || h.Levels < 1):
 		return fmt.Errorf("held_out.images, batch and levels are %d, %d and %d: give at least 1 of each, or 0 images for none", h.Images, h.Batch, h.Levels)
+	case h.Distribution < 0 || h.Distribution > 0 && h.Distribution < 50:
+		return fmt.Errorf("held_out.distribution is %d, must be 0 for none, or at least 50 samples", h.Distribution)
+	case h.Distribution > 0 && (c.Data.Source == Points || min(c.Data.Height, c.Data.Width) < 8):
+		return fmt.Errorf("held_out.distribution is %d, but samples are no pictures of at least 8 x 8 pixels: set it to 0", h.Distribution)
 	}
 	return nil
 }

@@ -8,4 +8,7 @@
 //	err = g.Draw(ctx, sample.Request{Seed: 7, Count: 64, Batch: 16, Sampler: sampler, Levels: levels}, func(first int, x []float32) error {
 //		// x holds samples first, first+1, …
 //	})
+//
+// A [Writer] does the same for text: [Writer.Draw] writes the texts of a [TextRequest], from nothing, after a prompt or into holes, by
+// any process of package masked, and longer than the rows of training if asked to.
 package sample

@@ -21,6 +21,8 @@ type Model struct {
 	Shape   []int // of one sample, channels last
 	Classed bool  // the network takes a class
 	Null    int32 // the class that stands for none
+	// SelfCondition says that the network sees its last clean estimate: its input has twice the channels, those of x first.
+	SelfCondition bool
 }
 
 // Generator draws samples. Use it from one goroutine at a time.
@@ -97,14 +99,25 @@ func (g *Generator) denoiser(ctx context.Context, r Request, first, n int) (diff
 			return nil, fmt.Errorf("sample: class %d of a network that knows %d", classes[i], g.model.Null)
 		}
 	}
-	plain, err := g.model.Precond.Denoiser(g.raw(ctx, classes))
+	var previous []float32
+	if g.model.SelfCondition {
+		previous = make([]float32, n*g.size)
+	}
+	plain, err := g.model.Precond.Denoiser(g.raw(ctx, classes, previous))
 	if err != nil {
 		return nil, err
 	}
 	if guided {
-		if plain, err = g.guide(ctx, r.Guidance, plain, classes); err != nil {
+		if plain, err = g.guide(ctx, r.Guidance, plain, classes, previous); err != nil {
 			return nil, err
 		}
+	}
+	if previous != nil {
+		seeing := plain
+		plain = diffusion.SelfCondition(func(dst, x, last []float32, sigma float64) error {
+			copy(previous, last)
+			return seeing(dst, x, sigma)
+		})
 	}
 	if r.Clip > 0 {
 		plain = diffusion.Clip(plain, -r.Clip, r.Clip)
@@ -113,13 +126,13 @@ func (g *Generator) denoiser(ctx context.Context, r Request, first, n int) (diff
 }
 
 // guide runs the network with and without classes in one batch where guidance acts, and alone elsewhere.
-func (g *Generator) guide(ctx context.Context, guidance diffusion.Guidance, alone diffusion.Denoiser, classes []int32) (diffusion.Denoiser, error) {
+func (g *Generator) guide(ctx context.Context, guidance diffusion.Guidance, alone diffusion.Denoiser, classes []int32, previous []float32) (diffusion.Denoiser, error) {
 	guidance.Size = g.size
 	both := append([]int32(nil), classes...)
 	for range classes {
 		both = append(both, g.model.Null)
 	}
-	pair, err := g.model.Precond.Denoiser(g.raw(ctx, both))
+	pair, err := g.model.Precond.Denoiser(g.raw(ctx, both, previous))
 	if err != nil {
 		return nil, err
 	}
@@ -139,17 +152,27 @@ func (g *Generator) guide(ctx context.Context, guidance diffusion.Guidance, alon
 	}, nil
 }
 
-// raw runs the network on a batch of samples of the given classes.
-func (g *Generator) raw(ctx context.Context, classes []int32) diffusion.RawNetwork {
+// raw runs the network on a batch of samples of the given classes. previous are the estimates that it also sees, nil for none; a batch
+// that is a multiple of theirs sees them again and again.
+func (g *Generator) raw(ctx context.Context, classes []int32, previous []float32) diffusion.RawNetwork {
 	n := len(classes)
 	dims := append([]int{n}, g.model.Shape...)
 	times := make([]float32, n)
+	var pair []float32
+	if previous != nil {
+		dims[len(dims)-1] *= 2
+		pair = make([]float32, 2*n*g.size)
+	}
 	return func(dst, x []float32, cNoise float64) error {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 		for i := range times {
 			times[i] = float32(cNoise)
+		}
+		if pair != nil {
+			interleave(pair, x, previous, g.model.Shape[len(g.model.Shape)-1])
+			x = pair
 		}
 		in := []any{tensors.FromFlatDataAndDimensions(x, dims...), tensors.FromFlatDataAndDimensions(times, n)}
 		if g.model.Classed {
@@ -164,6 +187,14 @@ func (g *Generator) raw(ctx context.Context, classes []int32) diffusion.RawNetwo
 			err = errors.Join(err, t.(*tensors.Tensor).FinalizeAll())
 		}
 		return err
+	}
+}
+
+// interleave fills dst with the channels of each pixel of x and then of previous, which is repeated.
+func interleave(dst, x, previous []float32, channels int) {
+	for i := 0; i < len(x); i += channels {
+		copy(dst[2*i:], x[i:i+channels])
+		copy(dst[2*i+channels:], previous[i%len(previous):][:channels])
 	}
 }
 

@@ -16,6 +16,7 @@ type Document struct {
 	More   bool
 	Issues Issues
 	Rules  []RuleEffect // what the rules for mark-up did, for pages of a wiki
+	Source []byte       // the mark-up that Text was made of, for pages of a wiki
 }
 
 // Documents is a sequence of documents in a fixed order. An error ends it.

@@ -13,8 +13,9 @@ import (
 type Equations struct {
 	Documents int    `toml:"documents" json:"documents"` // how many there are
 	Each      int    `toml:"each" json:"each"`           // equations in a document
-	Max       int    `toml:"max" json:"max"`             // the operands are 0 to Max
-	Fixed     bool   `toml:"fixed" json:"fixed"`         // all numbers have as many digits as 2·Max, with zeros in front: "017+025=042;"
+	Min       int    `toml:"min" json:"min"`             // the operands are Min to Max
+	Max       int    `toml:"max" json:"max"`
+	Fixed     bool   `toml:"fixed" json:"fixed"` // all numbers have as many digits as 2·Max, with zeros in front: "017+025=042;"
 	Seed      uint64 `toml:"-" json:"-"`
 }
 
@@ -28,8 +29,9 @@ const EquationAlphabet = "0123456789+=;"
 
 // Check says whether the numbers make sense.
 func (e Equations) Check() error {
-	if e.Documents < 1 || e.Each < 1 || e.Max < 1 || e.Max > 1<<30 {
-		return fmt.Errorf("text: %d documents of %d equations of numbers up to %d: all must be positive, the numbers below 2^30", e.Documents, e.Each, e.Max)
+	if e.Documents < 1 || e.Each < 1 || e.Min < 0 || e.Max <= e.Min || e.Max > 1<<30 {
+		return fmt.Errorf("text: %d documents of %d equations of numbers from %d to %d: all must be positive, the first number below the second, and that below 2^30",
+			e.Documents, e.Each, e.Min, e.Max)
 	}
 	return nil
 }
@@ -56,8 +58,8 @@ func (e Equations) All() Documents {
 // append writes equation n.
 func (e Equations) append(dst []byte, n uint64) []byte {
 	r := rng.SplitMix64(rng.SplitMix64(e.Seed) + n)
-	size := uint64(e.Max) + 1
-	a, b := r>>32*size>>32, r&0xFFFFFFFF*size>>32
+	size := uint64(e.Max-e.Min) + 1
+	a, b := uint64(e.Min)+r>>32*size>>32, uint64(e.Min)+r&0xFFFFFFFF*size>>32
 	dst = e.number(dst, a)
 	dst = e.number(append(dst, '+'), b)
 	dst = e.number(append(dst, '='), a+b)

@@ -24,11 +24,13 @@ const (
 	csvRows
 	tsvRows
 	mediaWiki
-	columnar // parquet, arrow: recognised to be refused with advice
+	parquetRows
+	arrowRows
 )
 
 var formats = map[string]format{".txt": plain, ".text": plain, ".md": plain, ".markdown": plain, ".jsonl": jsonLines, ".ndjson": jsonLines,
-	".json": jsonArray, ".csv": csvRows, ".tsv": tsvRows, ".xml": mediaWiki, ".parquet": columnar, ".arrow": columnar}
+	".json": jsonArray, ".csv": csvRows, ".tsv": tsvRows, ".xml": mediaWiki, ".parquet": parquetRows, ".arrow": arrowRows,
+	".feather": arrowRows}
 
 // formatOf tells the format by the ending of a name; known is false if there is none in the list.
 func formatOf(name string) (f format, known bool) {

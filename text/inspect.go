@@ -1,51 +1,20 @@
 package text
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// Report is what Inspect finds.
-type Report struct {
-	Documents  int          `json:"documents"`
-	Empty      int          `json:"empty_documents"`
-	Duplicates int          `json:"duplicate_documents"` // that repeat an earlier one
-	Bytes      int64        `json:"bytes"`
-	Chars      int64        `json:"chars"`
-	Lines      int64        `json:"lines"`
-	Words      int64        `json:"words"`           // separated by white space
-	Sizes      [5]int64     `json:"document_bytes"`  // smallest, quartiles, largest
-	Alphabet   int          `json:"alphabet"`        // different characters
-	Entropy    float64      `json:"unigram_entropy"` // bits per character if characters were independent: a first plateau of training
-	Top        []CharCount  `json:"top_characters"`
-	Classes    []ClassCount `json:"classes"`
-	Issues     Issues       `json:"issues"`
-	Rules      []RuleEffect `json:"rules"` // for mark-up, over all pages
-	Sample     string       `json:"sample"`
-	Advice     []string     `json:"advice"`
-}
-
-// CharCount is how often a character occurs.
-type CharCount struct {
-	Char  string `json:"char"`
-	Count int64  `json:"count"`
-}
-
-// ClassCount is how many documents a class has.
-type ClassCount struct {
-	Class string `json:"class"`
-	Count int    `json:"count"`
-}
-
 const (
 	topChars    = 40
 	sampleChars = 600
+	longestKept = 5
+	pagesTried  = 300 // of a wiki, to find one that shows the rules
 )
 
 // inspector gathers a report.
@@ -54,10 +23,18 @@ type inspector struct {
 	ascii   [utf8.RuneSelf]int64
 	runes   map[rune]int64
 	seen    map[[16]byte]bool
+	near    nearIndex
 	classes map[string]int
 	sizes   []int64
-	size    int64 // of the present document so far
-	inWord  bool
+	pages   int
+
+	// Of the present document so far.
+	size   int64
+	sketch sketch
+	inWord bool
+	line   Line
+
+	longLines int64
 }
 
 // Inspect reads all documents and tells what is in them.
@@ -69,8 +46,10 @@ func Inspect(docs Documents) (*Report, error) {
 			return nil, err
 		}
 		in.text(d.Text)
+		in.lines(&d)
+		in.sketch.add(d.Text)
 		in.r.Issues.add(d.Issues)
-		in.rules(d.Rules)
+		in.rules(&d)
 		hash.Write(d.Text)
 		in.size += int64(len(d.Text))
 		if d.More {
@@ -82,7 +61,7 @@ func Inspect(docs Documents) (*Report, error) {
 	return in.finish(), nil
 }
 
-// text counts characters, words and lines.
+// text counts characters and words.
 func (in *inspector) text(b []byte) {
 	for i := 0; i < len(b); {
 		r, n := rune(b[i]), 1
@@ -100,38 +79,101 @@ func (in *inspector) text(b []byte) {
 		in.inWord = !white
 	}
 	if in.r.Sample == "" && len(b) > 0 {
-		runes := []rune(string(b[:min(len(b), 4*sampleChars)]))
-		in.r.Sample = string(runes[:min(len(runes), sampleChars)])
+		in.r.Sample = beginning(b, sampleChars)
 	}
 }
 
-func (in *inspector) rules(rules []RuleEffect) {
-	if in.r.Rules == nil {
-		in.r.Rules = slices.Clone(rules)
+// beginning is at most n characters.
+func beginning(b []byte, n int) string {
+	runes := []rune(string(b[:min(len(b), utf8.UTFMax*n)]))
+	return string(runes[:min(len(runes), n)])
+}
+
+// lines finds the longest ones.
+func (in *inspector) lines(d *Document) {
+	for b := d.Text; ; {
+		end := bytes.IndexByte(b, '\n')
+		if in.line.Bytes == 0 {
+			in.line.Begins = beginning(b[:min(len(b), 4*60)], 60)
+		}
+		if end < 0 {
+			in.line.Bytes += int64(len(b))
+			break
+		}
+		in.line.Bytes += int64(end)
+		in.endLine(d.Name)
+		b = b[end+1:]
+	}
+	if !d.More {
+		in.endLine(d.Name)
+		in.line = Line{}
+	}
+}
+
+func (in *inspector) endLine(name string) {
+	if in.line.Number++; in.line.Bytes > longLine {
+		in.longLines++
+	}
+	kept := in.r.Longest
+	if n := len(kept); in.line.Bytes > 0 && (n < longestKept || in.line.Bytes > kept[n-1].Bytes) {
+		l := in.line
+		l.Document = name
+		if l.Begins, _, _ = strings.Cut(l.Begins, "\n"); n == longestKept {
+			kept = kept[:n-1]
+		}
+		at, _ := slices.BinarySearchFunc(kept, l, func(a, b Line) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), -1) })
+		in.r.Longest = slices.Insert(kept, at, l)
+	}
+	in.line = Line{Number: in.line.Number}
+}
+
+// rules adds up what the rules for mark-up did, and keeps the page on which most of them did something.
+func (in *inspector) rules(d *Document) {
+	if d.Rules == nil {
 		return
 	}
-	for i, e := range rules {
+	if in.r.Rules == nil {
+		in.r.Rules = make([]RuleEffect, len(d.Rules))
+	}
+	used := 0
+	for i, e := range d.Rules {
+		in.r.Rules[i].Rule, in.r.Rules[i].About = e.Rule, e.About
 		in.r.Rules[i].Hits += e.Hits
 		in.r.Rules[i].Bytes += e.Bytes
+		if e.Hits > 0 {
+			used++
+		}
+	}
+	if in.pages++; in.pages <= pagesTried && (in.r.Page == nil || used > in.r.Page.used) {
+		in.r.Page = &PageSample{Name: d.Name, Rules: slices.Clone(d.Rules), Before: beginning(d.Source, sampleChars), After: beginning(d.Text, sampleChars), used: used}
 	}
 }
 
 // document ends a document.
 func (in *inspector) document(d *Document, sum [16]byte) {
 	in.inWord = false
-	if in.size == 0 {
+	in.sketch.endWord()
+	s, n := in.sketch, in.size
+	in.sketch, in.size = sketch{}, 0
+	if n == 0 {
 		in.r.Empty++
 		return
 	}
 	in.r.Documents++
-	in.r.Bytes += in.size
-	in.sizes, in.size = append(in.sizes, in.size), 0
-	if in.seen[sum] {
-		in.r.Duplicates++
-	}
-	in.seen[sum] = true
+	in.r.Bytes += n
+	in.sizes = append(in.sizes, n)
 	if d.Class != "" {
 		in.classes[d.Class]++
+	}
+	if in.seen[sum] {
+		in.r.Duplicates++
+		return
+	}
+	in.seen[sum] = true
+	if twin, found := in.near.find(d.Name, &s); found {
+		if in.r.Near++; len(in.r.NearPairs) < nearExample {
+			in.r.NearPairs = append(in.r.NearPairs, [2]string{twin, d.Name})
+		}
 	}
 }
 
@@ -143,16 +185,17 @@ func (in *inspector) finish() *Report {
 		}
 	}
 	r.Lines = in.ascii['\n']
+	r.Issues.LongLines = in.longLines // a line in several parts was counted in each
 	r.Alphabet = len(in.runes)
 	for c, n := range in.runes {
 		r.Chars += n
 		r.Top = append(r.Top, CharCount{string(c), n})
 	}
+	slices.SortFunc(r.Top, func(a, b CharCount) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Char, b.Char)) })
 	for _, c := range r.Top {
 		p := float64(c.Count) / float64(r.Chars)
 		r.Entropy -= p * math.Log2(p)
 	}
-	slices.SortFunc(r.Top, func(a, b CharCount) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Char, b.Char)) })
 	r.Top = r.Top[:min(len(r.Top), topChars)]
 	for _, name := range sortedKeys(in.classes) {
 		r.Classes = append(r.Classes, ClassCount{name, in.classes[name]})
@@ -163,74 +206,7 @@ func (in *inspector) finish() *Report {
 			r.Sizes[i] = in.sizes[i*(n-1)/4]
 		}
 	}
+	r.Tokenizer = r.suggest()
 	r.advise()
 	return r
-}
-
-// advise says what a person should do about what was found.
-func (r *Report) advise() {
-	say := func(format string, args ...any) { r.Advice = append(r.Advice, fmt.Sprintf(format, args...)) }
-	switch {
-	case r.Documents == 0:
-		say("there is no text: check the path and the endings of the files")
-		return
-	case r.Alphabet <= 256:
-		say("tokenizer: chars, the alphabet has %d characters only", r.Alphabet)
-	case r.Bytes < 1<<20:
-		say("tokenizer: bytes, %s of text are too few to learn words from", size(r.Bytes))
-	default:
-		say("tokenizer: bpe; the text has %d different characters", r.Alphabet)
-	}
-	if r.Bytes < 1<<20 {
-		say("%s of text is little: expect the model to repeat it; add text or use dropout", size(r.Bytes))
-	}
-	if r.Duplicates*20 > r.Documents {
-		say("%d of %d documents repeat others: remove them, or the model will memorise them", r.Duplicates, r.Documents)
-	}
-	if r.Issues.Invalid > 0 {
-		say("%d bytes are no UTF-8: if the text is western European of old, choose the encoding windows-1252", r.Issues.Invalid)
-	}
-	if r.Issues.LongLines > 0 {
-		say("%d lines have more than a mebibyte: look whether they are text", r.Issues.LongLines)
-	}
-	if n := len(r.Classes); n > 1 && 10*r.smallestClass() < r.Documents/n {
-		say("the classes are uneven: the smallest has %d of %d documents", r.smallestClass(), r.Documents)
-	}
-}
-
-func (r *Report) smallestClass() int {
-	return slices.MinFunc(r.Classes, func(a, b ClassCount) int { return a.Count - b.Count }).Count
-}
-
-func size(n int64) string {
-	if n < 10_000 {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	return fmt.Sprintf("%.2f MB", float64(n)/1e6)
-}
-
-// WriteText writes the report for a person to read.
-func (r *Report) WriteText(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "documents   %d (%d empty, %d repeat others)\n", r.Documents, r.Empty, r.Duplicates)
-	fmt.Fprintf(&b, "text        %s, %d characters, %d words, %d lines\n", size(r.Bytes), r.Chars, r.Words, r.Lines)
-	fmt.Fprintf(&b, "sizes       %d bytes (smallest), %d, %d, %d (quartiles), %d (largest)\n", r.Sizes[0], r.Sizes[1], r.Sizes[2], r.Sizes[3], r.Sizes[4])
-	fmt.Fprintf(&b, "alphabet    %d characters, %.3f bits each if they were independent\n            ", r.Alphabet, r.Entropy)
-	for _, c := range r.Top {
-		fmt.Fprintf(&b, "%s ", strings.Trim(fmt.Sprintf("%q", c.Char), `"`))
-	}
-	b.WriteByte('\n')
-	for _, c := range r.Classes {
-		fmt.Fprintf(&b, "class       %-20s %d documents\n", c.Class, c.Count)
-	}
-	fmt.Fprintf(&b, "odd         %v\n", r.Issues)
-	for _, e := range r.Rules {
-		fmt.Fprintf(&b, "rule        %-10s %9d times, %11d bytes: %s\n", e.Rule, e.Hits, e.Bytes, e.About)
-	}
-	fmt.Fprintf(&b, "begins      %s\n", strings.ReplaceAll(strings.TrimSpace(r.Sample), "\n", "\n            "))
-	for _, a := range r.Advice {
-		fmt.Fprintf(&b, "advice      %s\n", a)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }

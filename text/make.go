@@ -55,6 +55,7 @@ func (d *Document) fromPage(r record) error {
 	for i, e := range effects {
 		d.Rules = append(d.Rules, RuleEffect{rules[i].Name, rules[i].About, e.Hits, e.Bytes})
 	}
+	d.Source = []byte(p.Text)
 	d.Text = []byte(p.Title + "\n\n" + body + "\n")
 	return nil
 }

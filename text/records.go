@@ -12,9 +12,11 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/ebb-ml/ebb/internal/inorder"
+	"github.com/ebb-ml/ebb/text/internal/columns"
 	"github.com/ebb-ml/ebb/text/internal/wiki"
 )
 
@@ -88,7 +90,12 @@ func (c *Corpus) fileRecords(f *file) iter.Seq2[record, error] {
 			return
 		}
 		defer raw.Close()
-		r, err := unpack(raw, c.options.Workers)
+		if on, size := parquetOnDisk(raw); on != nil {
+			rowRecords(columns.Parquet(on, size, c.options.Field, c.options.Label))(yield)
+			c.done.Add(size)
+			return
+		}
+		r, err := unpack(counting{raw, &c.done}, c.options.Workers)
 		if err != nil {
 			yield(record{}, err)
 			return
@@ -98,6 +105,10 @@ func (c *Corpus) fileRecords(f *file) iter.Seq2[record, error] {
 			wikiRecords(r)(yield)
 			return
 		}
+		if f.format == parquetRows || f.format == arrowRows {
+			c.columnar(f.format, r)(yield)
+			return
+		}
 		in, converted := decodeUTF16(r)
 		if f.format == plain {
 			plainRecords(in, converted)(yield)
@@ -105,6 +116,19 @@ func (c *Corpus) fileRecords(f *file) iter.Seq2[record, error] {
 		}
 		c.structured(f.format, skipMark(in))(yield)
 	}
+}
+
+// counting adds up what is read.
+type counting struct {
+	io.Reader
+	done *atomic.Int64
+}
+
+// Read implements io.Reader.
+func (c counting) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.done.Add(int64(n))
+	return n, err
 }
 
 // structured cuts a file of JSON values or rows.

@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"sort"
 
@@ -116,4 +117,22 @@ func (p *Part) Read(dst []int32, at int64) error {
 // spanAt is the span that holds place at.
 func (p *Part) spanAt(at int64) int {
 	return sort.Search(len(p.spans), func(i int) bool { return p.before[i+1] > at })
+}
+
+// Stream yields the whole part in rows of size tokens, each of which repeats the last overlap tokens of the one before. The row is good until
+// the next one.
+func (p *Part) Stream(size, overlap int) iter.Seq2[[]int32, error] {
+	return func(yield func([]int32, error) bool) {
+		row := make([]int32, min(int64(size), p.Len()))
+		for at := int64(0); at < p.Len(); at += int64(size - overlap) {
+			row = row[:min(int64(size), p.Len()-at)]
+			if err := p.Read(row, at); err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(row, nil) || at+int64(len(row)) == p.Len() {
+				return
+			}
+		}
+	}
 }

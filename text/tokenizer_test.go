@@ -149,7 +149,7 @@ func TestInspect(t *testing.T) {
 		t.Errorf("%+v (%v)", again, err)
 	}
 	var b bytes.Buffer
-	if err := r.WriteText(&b); err != nil || !strings.Contains(b.String(), "class       a") || !strings.Contains(b.String(), "tokenizer: chars") {
+	if err := r.WriteText(&b); err != nil || !strings.Contains(b.String(), "class       a") || !strings.Contains(b.String(), "--tokenizer chars") {
 		t.Errorf("%s (%v)", b.String(), err)
 	}
 	none, err := Inspect(docs())

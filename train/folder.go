@@ -14,7 +14,7 @@ type Folder struct {
 	*ckpt.Run
 	sinks []event.Sink
 	close []func() error
-	batch atomic.Int64 // images in a step, once training has begun
+	batch atomic.Int64 // images or tokens in a step, once training has begun
 }
 
 // FolderOptions says how a run folder is kept.

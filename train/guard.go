@@ -42,13 +42,8 @@ func (t *Trainer) fault(o Outcome) string {
 
 // firstOffender names the first tensor with a number that is not finite: in the batch, else among the weights.
 func (t *Trainer) firstOffender() string {
-	for _, in := range []struct {
-		name   string
-		values []float32
-	}{{"the images of the batch", t.batch.data.Images}, {"the drawn noise", t.batch.draws.Noise}, {"the drawn noise levels", t.batch.draws.Terms}} {
-		if i := slices.IndexFunc(in.values, notFinite); i >= 0 {
-			return fmt.Sprintf("first in %s, number %d", in.name, i)
-		}
+	if where := t.batch.Offender(); where != "" {
+		return where
 	}
 	for _, p := range t.vars {
 		value, err := p.Value()
@@ -62,8 +57,6 @@ func (t *Trainer) firstOffender() string {
 	}
 	return "all weights are still finite"
 }
-
-func notFinite(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }
 
 // rollBack returns to the last good checkpoint, or to the start, with half the learning rate.
 func (t *Trainer) rollBack(reason string) error {
@@ -82,5 +75,5 @@ func (t *Trainer) rollBack(reason string) error {
 		return err
 	}
 	return t.emit(event.RolledBack{ToStep: t.state.Step, ToSeen: t.state.Seen, Reason: fmt.Sprintf("step %d: %s", failed, reason),
-		Attempt: attempt, LearningRate: event.Number(t.rate(t.state.Seen + int64(t.Config.Batch)))})
+		Attempt: attempt, LearningRate: event.Number(t.rate(t.state.Seen + t.perStep()))})
 }

@@ -16,7 +16,7 @@ import (
 // HeldOut measures the loss on images that training does not see, at fixed noise levels and with fixed noise, so that two numbers
 // differ only by the weights. Make one with NewHeldOut.
 type HeldOut struct {
-	task   *Task
+	task   *Denoising
 	engine compute.Backend
 	config HeldOutConfig
 	sigmas []float64
@@ -47,7 +47,7 @@ func levelTime(k, n, steps int) float64 {
 }
 
 // NewHeldOut prepares a measurement of a task.
-func NewHeldOut(b compute.Backend, task *Task, c HeldOutConfig) (*HeldOut, error) {
+func NewHeldOut(b compute.Backend, task *Denoising, c HeldOutConfig) (*HeldOut, error) {
 	if c.Images < 1 || c.Batch < 1 || c.Levels < 1 || c.Data == nil {
 		return nil, fmt.Errorf("train: a held-out loss of %d images in batches of %d at %d levels: give at least 1 of each",
 			c.Images, c.Batch, c.Levels)
@@ -60,10 +60,10 @@ func NewHeldOut(b compute.Backend, task *Task, c HeldOutConfig) (*HeldOut, error
 	return h, nil
 }
 
-// objective is the task's without what is random about it.
+// objective is the task's without what is random about it. A network that sees its own estimate always sees it, as in sampling.
 func (h *HeldOut) objective() *diffusion.Objective {
 	o := *h.task.Objective
-	o.InputPerturbation, o.OffsetNoise, o.SelfCondition, o.Resampler = 0, 0, 0, nil
+	o.InputPerturbation, o.OffsetNoise, o.Resampler = 0, 0, nil
 	if h.config.Eps {
 		o.Weight, o.LossKind = diffusion.Weight{}, diffusion.MSE
 	}
@@ -113,7 +113,7 @@ func (h *HeldOut) measureBatch(ctx context.Context, weights *model.Scope, first 
 		if draws.Terms, err = h.terms(sigma, len(b.Labels)); err != nil {
 			return err
 		}
-		losses, err := h.run(weights, Piece{X0: b.Images, Classes: labels, Draws: &draws})
+		losses, err := h.run(weights, piece{X0: b.Images, Classes: labels, Draws: &draws})
 		if err != nil {
 			return err
 		}
@@ -144,13 +144,13 @@ func (h *HeldOut) scale(sigma float64) float64 {
 }
 
 // run returns the loss of each image of a piece.
-func (h *HeldOut) run(weights *model.Scope, p Piece) ([]float32, error) {
-	task := &Task{Network: h.task.Network, Objective: h.objective(), Shape: h.task.Shape, Classes: h.task.Classes}
+func (h *HeldOut) run(weights *model.Scope, p piece) ([]float32, error) {
+	task := &Denoising{Network: h.task.Network, Objective: h.objective(), Shape: h.task.Shape, Classes: h.task.Classes}
 	exec := h.execs[weights.Scope()]
 	if exec == nil {
 		var err error
 		exec, err = model.NewExec(h.engine, weights.Store(), func(_ *model.Scope, in []*graph.Node) *graph.Node {
-			_, perSample := task.loss(weights, in)
+			_, perSample := task.Loss(weights, in)
 			return perSample
 		})
 		if err != nil {

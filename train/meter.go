@@ -13,7 +13,7 @@ type meter struct {
 	steps      int
 	began      time.Time // of the process's training
 	since      time.Time // of the steps that count for the speed
-	from, seen int64     // images at since, and now
+	from, seen int64     // images or tokens at since, and now
 	idle       time.Duration
 	counting   bool
 }

@@ -20,7 +20,7 @@ func (t *Trainer) started(resumed bool) event.Started {
 	for _, v := range t.vars {
 		parameters += v.Shape().Size()
 	}
-	return event.Started{Resumed: resumed, Target: t.Config.Images, Unit: "images", Batch: t.Config.Batch,
+	return event.Started{Resumed: resumed, Target: t.Config.Target(), Unit: t.Task.Unit().Name, Batch: t.Config.Batch,
 		Parameters: int64(parameters), Backend: t.Backend.Name(), Version: t.Version}
 }
 
@@ -30,8 +30,11 @@ func (t *Trainer) evaluate(ctx context.Context) (*float64, error) {
 	if t.HeldOut == nil {
 		return nil, nil
 	}
+	if t.scored != nil && t.scoredAt == t.state.Step { // the end of a run that stopped for what was just measured
+		return t.scored, nil
+	}
 	defer t.meter.pause()()
-	raw, err := t.HeldOut.Measure(ctx, Weights(t.store))
+	raw, err := t.HeldOut(ctx, Weights(t.store))
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +44,7 @@ func (t *Trainer) evaluate(ctx context.Context) (*float64, error) {
 	}
 	used := raw
 	if len(t.Config.Averages) > 0 {
-		if used, err = t.HeldOut.Measure(ctx, t.best()); err != nil {
+		if used, err = t.HeldOut(ctx, t.best()); err != nil {
 			return nil, err
 		}
 		used.Weights = t.Config.Averages[0].String()
@@ -49,14 +52,15 @@ func (t *Trainer) evaluate(ctx context.Context) (*float64, error) {
 			return nil, err
 		}
 	}
-	if alarm := t.state.Watch.evaluated(float64(used.Loss), t.state.Seen); alarm != "" {
+	if alarm := t.state.Watch.evaluated(float64(used.Loss), t.state.Seen, t.Task.Unit().Name); alarm != "" {
 		t.warn(true, alarm)
 	}
 	score := float64(used.Loss)
+	t.scored, t.scoredAt = &score, t.state.Step
 	return &score, nil
 }
 
-// sample has a grid drawn.
+// sample has samples drawn.
 func (t *Trainer) sample(ctx context.Context) error {
 	if t.Sample == nil {
 		return nil
@@ -64,7 +68,7 @@ func (t *Trainer) sample(ctx context.Context) error {
 	defer t.meter.pause()()
 	path, png, err := t.Sample(ctx, t.best(), t.state.Seen)
 	if err != nil {
-		return fmt.Errorf("train: drawing samples after %d images: %w", t.state.Seen, err)
+		return fmt.Errorf("train: drawing samples after %d %s: %w", t.state.Seen, t.Task.Unit().Name, err)
 	}
 	return t.emit(event.Sampled{Path: path, PNG: png})
 }
@@ -88,16 +92,17 @@ func (t *Trainer) failedSave(err error) error {
 
 // reset brings variables and state to the newest checkpoint, or to the start if there is none.
 func (t *Trainer) reset() error {
+	t.scored = nil
 	found, err := t.restore()
 	if err != nil || found {
 		return err
 	}
-	fresh := &Trainer{Config: t.Config, Task: t.Task, Backend: t.Backend, Folder: t.Folder}
+	fresh := &Trainer{Config: t.Config, Task: t.Task, Backend: t.Backend, Folder: t.Folder, Start: t.Start}
 	if err := fresh.prepare(); err != nil {
 		return err
 	}
 	defer fresh.step.Finalize()
-	if l := t.Task.Objective.Resampler; l != nil {
+	if l := t.Task.Levels(); l != nil {
 		clear(l.Squares)
 		clear(l.Counts)
 	}

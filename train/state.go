@@ -13,7 +13,7 @@ import (
 type state struct {
 	Format    int                  `json:"format"`
 	Step      int64                `json:"step"`
-	Seen      int64                `json:"seen"` // images
+	Seen      int64                `json:"seen"` // images or tokens
 	Seed      uint64               `json:"seed"`
 	Batch     int                  `json:"batch"`
 	Rollbacks int                  `json:"rollbacks"` // each halves the learning rate
@@ -69,7 +69,7 @@ func (t *Trainer) restore() (found bool, err error) {
 
 // adopt takes over the state and the variables of a checkpoint.
 func (t *Trainer) adopt(c *ckpt.Checkpoint) error {
-	s := state{Levels: t.Task.Objective.Resampler}
+	s := state{Levels: t.Task.Levels()}
 	if err := c.State(&s); err != nil {
 		return err
 	}

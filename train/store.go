@@ -101,8 +101,13 @@ func sameTensors(s *model.Scope, vars []*model.Variable, f *safetensors.File) er
 	if n := len(differ) - 5; n > 0 {
 		differ, more = differ[:5], fmt.Sprintf("; and %d more", n)
 	}
-	return fmt.Errorf("the weights are of another network: %s%s", strings.Join(differ, "; "), more)
+	return &OtherNetworkError{strings.Join(differ, "; ") + more}
 }
+
+// OtherNetworkError says that weights belong to a network with other tensors.
+type OtherNetworkError struct{ Differ string }
+
+func (e *OtherNetworkError) Error() string { return "the weights are of another network: " + e.Differ }
 
 // variables lists the variables of a scope and those below it, sorted by path.
 func variables(s *model.Scope) []*model.Variable {

@@ -23,8 +23,8 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// tiny is a run of 24 steps that uses everything a step may depend on: dropout, classes, two averages, loss-aware levels, and batches in
-// two parts.
+// tiny is a run of 24 steps that uses everything a step may depend on: dropout, classes, two averages, loss-aware levels,
+// augmentation that the network is told of, self-conditioning, and batches in two parts.
 func tiny(t testing.TB) recipe.Config {
 	t.Helper()
 	c, err := recipe.Preset("glyphs")
@@ -37,6 +37,7 @@ func tiny(t testing.TB) recipe.Config {
 	c.Network.UNet = &u
 	c.Data.Height, c.Data.Width = 16, 16
 	c.Diffusion.LossAware, c.Diffusion.LowDiscrepancy = 10, false
+	c.Data.Augment, c.Diffusion.SelfCondition = 0.5, 0.5
 	c.SetImages(24 * 8)
 	c.SetBatch(8)
 	c.Train.Parts, c.Train.Averages = 2, []optim.EMA{{Decay: 0.9}, {SigmaRel: 0.1}}
@@ -133,7 +134,7 @@ func TestResumeIsExact(t *testing.T) {
 	}
 	// Failed after step 12, in a way that saves nothing: the checkpoint of step 10 is the last.
 	d := newTrainer(t, c, broken, one)
-	d.Data = failing{d.Data, 12}
+	spoil(d, func(s train.Source) train.Source { return failing{s, 12} })
 	if _, err := d.Train(t.Context()); err == nil || !strings.Contains(err.Error(), "the disk is gone") {
 		t.Fatal(err)
 	}
@@ -175,6 +176,12 @@ func TestResumeIsExact(t *testing.T) {
 			t.Errorf("step %d was logged %d times", k, steps[k])
 		}
 	}
+}
+
+// spoil puts something between a run and its pictures.
+func spoil(t *train.Trainer, wrap func(train.Source) train.Source) {
+	task := t.Task.(*train.Denoising)
+	task.Data = wrap(task.Data)
 }
 
 // failing stops yielding at a step.
@@ -284,7 +291,7 @@ func TestRollback(t *testing.T) {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			config := tiny(t)
 			tr := newTrainer(t, config, t.TempDir(), engine(t, 2))
-			tr.Data = poisoned{tr.Data, c.at, &c.times}
+			spoil(tr, func(s train.Source) train.Source { return poisoned{s, c.at, &c.times} })
 			r, err := tr.Train(t.Context())
 			if err := tr.Folder.Close(); err != nil {
 				t.Fatal(err)
@@ -336,10 +343,11 @@ func TestHeldOutEqualsClosedForm(t *testing.T) {
 		}
 		tr := newTrainer(t, c, t.TempDir(), b)
 		store := model.NewStore()
-		if err := tr.Task.Network.Init(train.Weights(store), 1); err != nil {
+		task := tr.Task.(*train.Denoising)
+		if err := task.Init(train.Weights(store), 1); err != nil {
 			t.Fatal(err)
 		}
-		h, err := train.NewHeldOut(b, tr.Task, train.HeldOutConfig{Data: flat{16 * 16, 8}, Images: 20, Batch: 8, Levels: 5, Eps: true, Null: tr.Null})
+		h, err := train.NewHeldOut(b, task, train.HeldOutConfig{Data: flat{16 * 16, 8}, Images: 20, Batch: 8, Levels: 5, Eps: true, Null: task.Null})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -347,7 +355,7 @@ func TestHeldOutEqualsClosedForm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := tr.Task.Objective.Precond
+		p := task.Objective.Precond
 		for k, l := range e.Levels {
 			sigma := p.Schedule.Sigma(p.Schedule.Snap((float64(k)+0.5)/5 + 0.5/1000*min(1, float64(p.Schedule.Steps()))))
 			// The estimate is (x − D)/σ with D = CSkip·x + COut·0, of x = x0 + σ·ε and x0² = 1/4 everywhere.

@@ -23,7 +23,7 @@ func TestOverfittingAlarm(t *testing.T) {
 		at := -1
 		for k := range c.held {
 			w.trained(c.trained[k])
-			if alarm := w.evaluated(c.held[k], int64(100*(k+1))); alarm != "" {
+			if alarm := w.evaluated(c.held[k], int64(100*(k+1)), "images"); alarm != "" {
 				if at >= 0 {
 					t.Errorf("%s: a second alarm", c.name)
 				}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/ebb-ml/ebb/data"
 	"github.com/ebb-ml/ebb/diffusion"
 	"github.com/ebb-ml/ebb/nets"
 	"github.com/ebb-ml/ebb/optim"
@@ -72,26 +73,38 @@ func (w work) training(b compute.Backend, batch int) (runner, error) {
 		return nil, err
 	}
 	size := benchSide * benchSide * 3
-	task := &train.Task{Network: recipe.Wrap(w.net, false), Shape: []int{benchSide, benchSide, 3}, Classes: w.classes,
+	images := make([]float32, batch*size)
+	task := &train.Denoising{Network: recipe.Wrap(w.net, false), Shape: []int{benchSide, benchSide, 3}, Classes: w.classes, Data: same{images, batch},
 		Objective: &diffusion.Objective{Precond: diffusion.Precond{Schedule: schedule, Prediction: diffusion.PredictEps}, Size: size, Channels: 3}}
-	step, err := task.NewStep(b, store, 0, benchStepConfig())
+	step, err := train.NewTaskStep(b, store, task, 0, nil, benchStepConfig())
 	if err != nil {
 		return nil, err
 	}
-	piece := train.Piece{X0: make([]float32, batch*size), Classes: make([]int32, batch), Draws: &diffusion.Draws{}}
 	random := rand.New(rand.NewPCG(0, 0))
-	for i := range piece.X0 {
-		piece.X0[i] = random.Float32()*2 - 1
+	for i := range images {
+		images[i] = random.Float32()*2 - 1
 	}
-	k := uint64(0)
-	draw := func(int) (train.Piece, error) {
-		k++
-		return piece, task.Objective.Draw(piece.Draws, diffusion.Batch{Step: k, Count: batch, Total: batch})
-	}
+	k := int64(0)
 	return func() (float64, error) {
-		o, err := task.Run(step, benchRate, []float64{0.9999}, draw)
+		k++
+		b, err := task.Batch(train.Config{Batch: batch}, k)
+		if err != nil {
+			return 0, err
+		}
+		o, err := step.RunBatch(b, batch, benchRate, []float64{0.9999})
 		return o.Loss, err
 	}, nil
+}
+
+// same is a source that yields the same images in each step, of class 0. It is a train.Source.
+type same struct {
+	images []float32
+	count  int
+}
+
+// Batch implements train.Source.
+func (s same) Batch(int64) (*data.Batch, error) {
+	return &data.Batch{Images: s.images, Labels: make([]int32, s.count)}, nil
 }
 
 // textTraining is masked diffusion with a uniform rate of masking t and the weight 1/t.
@@ -106,7 +119,7 @@ func (w work) textTraining(b compute.Backend, store *model.Store, batch int) (ru
 		return nil, err
 	}
 	step, err := train.NewStep(b, store, vars, benchStepConfig(), func(weights *model.Scope, in []*graph.Node) (mean, perSample *graph.Node) {
-		logits := network.Forward(weights, nil, in[0], nil, nil)
+		logits := network.Forward(weights, train.NetworkInputs{X: in[0]})
 		hot := graph.OneHot(in[1], benchVocab, logits.DType())
 		cross := graph.Neg(graph.ReduceSum(graph.Mul(hot, graph.LogSoftmax(logits, -1)), -1))
 		perSample = graph.MulScalar(graph.ReduceSum(graph.Mul(cross, in[2]), -1), 1./benchLength)
@@ -155,11 +168,11 @@ func (w work) sampling(b compute.Backend, batch int) (runner, error) {
 	exec, err := model.NewExec(b, weights.Store(), func(_ *model.Scope, in []*graph.Node) *graph.Node {
 		switch {
 		case w.text:
-			return network.Forward(weights, nil, in[0], nil, nil)
+			return network.Forward(weights, train.NetworkInputs{X: in[0]})
 		case w.classes:
-			return network.Forward(weights, nil, in[0], in[1], in[2])
+			return network.Forward(weights, train.NetworkInputs{X: in[0], CNoise: in[1], Class: in[2]})
 		default:
-			return network.Forward(weights, nil, in[0], in[1], nil)
+			return network.Forward(weights, train.NetworkInputs{X: in[0], CNoise: in[1]})
 		}
 	})
 	if err != nil {

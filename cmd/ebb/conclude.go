@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,48 +25,49 @@ import (
 // says that nothing is left to do), and says what to do next.
 func (s *session) conclude(ctx context.Context, r train.Result) error {
 	dir := s.folder.Dir()
-	lines := []string{fmt.Sprintf("done: %d images. Pictures are in %s, the model in %s.", r.Seen, samplesOf(dir), filepath.Join(dir, "model"))}
-	if s.config.Data.Source == recipe.Glyphs {
-		right, total, err := s.judge(ctx, r.Weights)
-		if err != nil {
-			return err
-		}
-		share := float64(right) / float64(total)
-		if err := s.folder.Emit(r.Step, r.Seen, event.Measured{Name: "letters_right", Value: event.Number(share)}); err != nil {
-			return err
-		}
-		lines = append(lines, fmt.Sprintf("A judge that had no part in training reads %d of %d samples as the letter asked for (%.1f %%).", right, total, 100*share))
+	lines := []string{fmt.Sprintf("done: %d %s. Samples are in %s, the model in %s.", r.Seen, r.Unit, samplesOf(dir), filepath.Join(dir, "model"))}
+	verdict, err := s.verdict(ctx, r)
+	if err != nil {
+		return err
 	}
+	lines = append(lines, verdict...)
 	if err := s.export(r); err != nil {
 		return fmt.Errorf("writing %s: %w", filepath.Join(s.folder.Dir(), "model"), err)
 	}
-	s.screen.print(append(lines, "Try:  "+sampleHint(dir, s.model))...)
+	s.screen.print(append(lines, "Try:  "+s.sampleHint())...)
 	return nil
+}
+
+// verdict judges samples where there is a truth to hold them against.
+func (s *session) verdict(ctx context.Context, r train.Result) ([]string, error) {
+	switch {
+	case s.text != nil && s.config.Text.Source == recipe.TextEquations:
+		return s.judgeEquations(ctx, r)
+	case s.text == nil && s.config.Data.Source == recipe.Glyphs:
+		right, total, err := s.judge(ctx, r.Weights)
+		if err != nil {
+			return nil, err
+		}
+		return []string{fmt.Sprintf("A judge that had no part in training reads %d of %d samples as the letter asked for (%.1f %%).", right, total,
+			100*float64(right)/float64(total))}, s.measured(r, "letters_right", float64(right)/float64(total))
+	}
+	return nil, nil
+}
+
+// measured records a number about the samples of a run.
+func (s *session) measured(r train.Result, name string, value float64) error {
+	return s.folder.Emit(r.Step, r.Seen, event.Measured{Name: name, Value: event.Number(value)})
 }
 
 // export writes the model directory: weights and what is needed to use them.
 func (s *session) export(r train.Result) error {
-	tensors, err := train.Tensors(r.Weights)
-	if err != nil {
-		return err
-	}
-	var text bytes.Buffer
-	if err := s.config.Encode(&text); err != nil {
-		return err
-	}
-	return errors.Join(
-		s.folder.WriteFile("model/"+configFile, func(w io.Writer) error { _, err := w.Write(text.Bytes()); return err }),
-		s.folder.WriteFile("model/"+weightsFile, func(w io.Writer) error {
-			return safetensors.Write(w, map[string]string{"ebb": version, stepKey: strconv.FormatInt(r.Step, 10)}, tensors)
-		}))
+	create := func(path string, write func(io.Writer) error) error { return s.folder.WriteFile("model/"+path, write) }
+	return errors.Join(s.writeTokenizer("model/"), writeConfig(create, s.config), writeWeights(create, s.config, s.model, r.Weights, r.Step))
 }
-
-// stepKey is where a model file says of which step it is.
-const stepKey = "step"
 
 // exported says whether the model directory is of this step: a process may have ended between the last checkpoint and it.
 func (s *session) exported(step int64) bool {
-	f, err := safetensors.Open(filepath.Join(s.folder.Dir(), "model", weightsFile))
+	f, err := safetensors.Open(weightsIn(filepath.Join(s.folder.Dir(), "model")))
 	if err != nil {
 		return false
 	}
@@ -114,10 +114,13 @@ func (s *session) judge(ctx context.Context, weights *model.Scope) (right, total
 func samplesOf(dir string) string { return filepath.Join(dir, "samples") }
 
 // sampleHint is a command to draw from a run.
-func sampleHint(dir string, m *recipe.Model) string {
-	class := ""
-	if len(m.Classes) > 0 {
-		class = " --class " + m.Classes[0]
+func (s *session) sampleHint() string {
+	dir, class := s.folder.Dir(), ""
+	if s.text != nil {
+		return fmt.Sprintf("ebb sample %s -n 4", dir)
+	}
+	if len(s.model.Classes) > 0 {
+		class = " --class " + s.model.Classes[0]
 	}
 	return fmt.Sprintf("ebb sample %s -n 16%s --out samples.png", dir, class)
 }
@@ -138,4 +141,20 @@ func writeEnv(w io.Writer, engine compute.Backend) error {
 	e.SetIndent("", "  ")
 	return e.Encode(map[string]any{"ebb": version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "cores": runtime.NumCPU(),
 		"host": host, "backend": engine.Description(), "command": os.Args, "environment": env})
+}
+
+// reportBroken names the pictures that were passed over.
+func (s *session) reportBroken(broken []*data.ItemError, r train.Result) error {
+	if len(broken) == 0 {
+		return nil
+	}
+	var names []string
+	for _, b := range broken[:min(len(broken), 5)] {
+		names = append(names, b.Error())
+	}
+	if n := len(broken) - len(names); n > 0 {
+		names = append(names, fmt.Sprintf("and %d more", n))
+	}
+	return s.folder.Emit(r.Step, r.Seen, event.Warned{
+		Message: fmt.Sprintf("%d of the pictures could not be used; others took their place: %s", len(broken), strings.Join(names, "; "))})
 }

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/ebb-ml/ebb/data"
+	"github.com/ebb-ml/ebb/text"
 )
 
 // dataCmd is the verb data with its own verbs.
 type dataCmd struct {
 	Inspect inspectCmd `cmd:"" help:"Look at a data set before training on it."`
-	Prepare prepareCmd `cmd:"" help:"Decode a data set once into a file that is mapped into memory."`
+	Prepare prepareCmd `cmd:"" help:"Decode pictures or tokenize text once, into a file that is mapped into memory."`
 	Get     getCmd     `cmd:"" help:"Fetch a published data set from where its authors keep it."`
 }
 
@@ -41,20 +42,26 @@ func interruptible() (context.Context, context.CancelFunc) {
 
 // inspectCmd is the verb data inspect.
 type inspectCmd struct {
-	Path  string `arg:"" help:"Folder, archive, array file or cache."`
+	Path  string `arg:"" help:"Folder, archive, array file or cache; for text a folder, archive, .txt, .jsonl, .csv, .parquet, .arrow, wiki dump, packed or not."`
 	Sheet string `help:"Write a contact sheet to this .png file." placeholder:"FILE"`
 	JSON  bool   `name:"json" help:"The whole report as JSON."`
 	partFlag
+	textFlags
 }
 
 // Help is shown below the flags.
 func (*inspectCmd) Help() string {
 	return `  ebb data inspect my-pictures --sheet sheet.png
-  ebb data inspect cifar-10-binary.tar.gz --part train --json`
+  ebb data inspect cifar-10-binary.tar.gz --part train --json
+  ebb data inspect enwiki-latest-pages-articles.xml.bz2
+  ebb data inspect reviews.csv --field body --label stars`
 }
 
 // Run implements the verb.
 func (c *inspectCmd) Run(a *app) error {
+	if c.Text || text.Recognise(c.Path) != text.NoText {
+		return c.inspectText(a)
+	}
 	ctx, stop := interruptible()
 	defer stop()
 	set, err := c.open(ctx, c.Path)
@@ -123,19 +130,33 @@ func printReport(w io.Writer, path string, r *data.Report) error {
 
 // prepareCmd is the verb data prepare.
 type prepareCmd struct {
-	Path      string  `arg:"" help:"Folder, archive or array file."`
-	Out       string  `arg:"" help:"File to write; give it to ebb train --data."`
+	Path      string  `arg:"" help:"Folder, archive or array file; for text see ebb data inspect."`
+	Out       string  `arg:"" help:"File to write, for text a folder; give it to ebb train --data."`
 	Size      int     `help:"Crop and scale every picture to this height and width; 0 keeps the sizes." default:"0"`
 	Channels  int     `help:"Convert to 1, 2, 3 or 4 channels; 0 keeps those of the first." default:"0"`
 	MaxBroken float64 `help:"Share of pictures that may be broken." default:"0.001"`
+	Tokenizer string  `help:"Text: bytes, chars, bpe (learnt from it), or a tokenizer.json; without it the text decides." placeholder:"NAME|FILE"`
+	Vocab     int     `help:"Text: ids of bpe, characters of chars at most." placeholder:"N"`
+	Alphabet  string  `help:"Text: the characters of chars, in the order of their ids; without it they are learnt." placeholder:"CHARS"`
 	partFlag
+	textFlags
 }
 
 // Help is shown below the flags.
-func (*prepareCmd) Help() string { return `  ebb data prepare photos photos.ebb --size 64` }
+func (*prepareCmd) Help() string {
+	return `  ebb data prepare photos photos.ebb --size 64
+  ebb data prepare --text wiki.xml.bz2 wiki-tokens --tokenizer bpe --vocab 8192
+  ebb data prepare --text letters.txt.gz letters --tokenizer chars`
+}
 
 // Run implements the verb.
 func (c *prepareCmd) Run(a *app) error {
+	if c.Text || text.Recognise(c.Path) == text.RawText {
+		return c.prepareText(a)
+	}
+	if c.Tokenizer != "" || c.Vocab != 0 || c.Alphabet != "" {
+		return usage(fmt.Errorf("--tokenizer, --vocab and --alphabet are for text: add --text if %s is text", c.Path))
+	}
 	if c.Size < 0 || c.Channels < 0 || c.Channels > 4 {
 		return usage(fmt.Errorf("--size %d --channels %d: sizes are not negative, channels 0 to 4", c.Size, c.Channels))
 	}
@@ -146,6 +167,9 @@ func (c *prepareCmd) Run(a *app) error {
 		return err
 	}
 	defer set.Close()
+	if c.MaxBroken == 0 {
+		c.MaxBroken = -1 // none: 0 is the default of package data
+	}
 	o := data.PrepareOptions{MaxBroken: c.MaxBroken, Progress: newCounter(a, "preparing").report}
 	if c.Size > 0 || c.Channels > 0 {
 		o.Resize = &data.Preprocess{Height: c.Size, Width: c.Size, Channels: c.Channels, Fit: data.FitCrop}

@@ -18,7 +18,8 @@ import (
 
 // newGenerator draws from a model on the weights of a scope.
 func newGenerator(b compute.Backend, weights *model.Scope, m *recipe.Model) (*sample.Generator, error) {
-	return sample.New(b, weights, m.Forward, sample.Model{Precond: m.Precond, Shape: m.Shape, Classed: m.Classed, Null: m.Null})
+	return sample.New(b, weights, m.Forward, sample.Model{Precond: m.Precond, Shape: m.Shape, Classed: m.Classed, Null: m.Null,
+		SelfCondition: m.SelfCondition})
 }
 
 // request is what a configuration says of sampling, for n samples whose classes take turns.

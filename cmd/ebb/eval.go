@@ -9,19 +9,24 @@ import (
 	"math"
 
 	"github.com/ebb-ml/ebb/data"
-	"github.com/ebb-ml/ebb/event"
+	"github.com/ebb-ml/ebb/eval"
+	"github.com/ebb-ml/ebb/eval/assess"
+	"github.com/ebb-ml/ebb/eval/report"
 	"github.com/ebb-ml/ebb/recipe"
-	"github.com/ebb-ml/ebb/train"
-	"github.com/gomlx/compute"
 )
 
 // evalCmd is the verb eval.
 type evalCmd struct {
 	modelFlags
-	Data   []string `help:"Pictures to measure on; default: the run's held-out ones." placeholder:"PATH" sep:"none"`
+	Data   []string `help:"Pictures or text to measure on; default: what the run held out." placeholder:"PATH" sep:"none"`
 	Images int      `help:"How many, the first in the order of their names." default:"512"`
-	Batch  int      `help:"Pictures at once." default:"64"`
-	JSON   bool     `name:"json" help:"One line of JSON."`
+	Batch  int      `help:"Pictures or rows at once." default:"64"`
+
+	TrainData []string `help:"Training pictures or text: for overfitting, copies, leaks, judges; default of a report: the run's own." placeholder:"PATH" sep:"none"`
+	Samples   int      `help:"Samples to draw for a report; default: 1000 pictures, no texts." placeholder:"N"`
+	JSON      bool     `name:"json" help:"One line of JSON."`
+	evalTextFlags
+	reportFlags
 	engineFlags
 }
 
@@ -29,10 +34,11 @@ type evalCmd struct {
 func (*evalCmd) Help() string {
 	return `Measures the held-out error of the model's estimate of the noise (mean squared, so
 that 1 is the worst), at ten noise levels: t = 50, 150, … 950 of 1000. Noise and
-pictures are the same each time.
+pictures are the same each time. Of a model of text: bits per character and per byte,
+and the perplexity of a token, by the bound of the process (masking by count).
 
-  ebb eval runs/mine --data held-out.zip
-  ebb eval runs/mine --data held-out.zip --checkpoint best --json`
+  ebb eval runs/mine --data held-out.zip --checkpoint best --json
+  ebb eval runs/mine --data held-out.zip --train-data train.zip --out report`
 }
 
 // evalResult is the line of JSON.
@@ -43,6 +49,12 @@ type evalResult struct {
 	MSE    float64   `json:"heldout_mse"`
 	PerT   []float64 `json:"per_t"`
 	Levels []float64 `json:"t"`
+	// Of the pictures estimated in one step from each level, on the scale of 0…255.
+	MSEPerT  []float64     `json:"mse_per_t,omitempty"`
+	PSNR     []float64     `json:"psnr,omitempty"`
+	SSIM     []float64     `json:"ssim,omitempty"`
+	CopyRate *float64      `json:"copy_rate,omitempty"`
+	Figures  []eval.Figure `json:"figures,omitempty"` // of a whole report
 }
 
 const evalLevels = 10
@@ -52,12 +64,18 @@ func (c *evalCmd) Run(a *app) error {
 	if c.Images < 1 || c.Batch < 1 {
 		return usage(fmt.Errorf("--images %d --batch %d: give at least 1 of each", c.Images, c.Batch))
 	}
+	if c.Advise {
+		return c.advise(a)
+	}
 	t, err := c.load()
 	if err != nil {
 		return err
 	}
 	ctx, stop := a.untilSignal()
 	defer stop()
+	if t.text != nil {
+		return c.text(ctx, a, t)
+	}
 	set, err := c.pictures(ctx, t.config)
 	if err != nil {
 		return withCode(exitData, err)
@@ -68,11 +86,41 @@ func (c *evalCmd) Run(a *app) error {
 		return err
 	}
 	defer engine.Finalize()
-	r, err := c.measure(ctx, t, set, engine)
+	subject := assess.Subject{Config: t.config, Model: t.model, Weights: t.weights, Engine: engine, HeldOut: set}
+	if c.wanted() {
+		return c.wholeReport(ctx, a, t, subject)
+	}
+	r, err := c.measure(ctx, subject, t.seen)
 	if err != nil {
 		return err
 	}
 	return r.print(a.stdout, c.JSON)
+}
+
+// wholeReport measures everything, writes the report and says what is in it.
+func (c *evalCmd) wholeReport(ctx context.Context, a *app, t *trained, subject assess.Subject) (err error) {
+	e, err := c.examine(ctx, a, t, subject)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	r, err := e.report(ctx)
+	if err != nil {
+		return err
+	}
+	if c.Out != "" {
+		if err := e.write(r); err != nil {
+			return err
+		}
+	}
+	if !c.JSON {
+		return r.Table(a.stdout)
+	}
+	line, err := c.measure(ctx, subject, t.seen)
+	if err != nil {
+		return err
+	}
+	return line.whole(r).print(a.stdout, true)
 }
 
 // pictures are those to measure on.
@@ -86,47 +134,59 @@ func (c *evalCmd) pictures(ctx context.Context, config recipe.Config) (data.Set,
 			return nil, errors.Join(fmt.Errorf("the run holds no pictures out: name some with --data"), sets.Close())
 		}
 		if config.Data.Source != recipe.Files { // drawn in order, and a million of them
-			return data.First(sets.Valid, c.Images), nil
+			return data.First(sets.Valid, c.most()), nil
 		}
-		return recipe.FirstByName(sets.Valid, c.Images), nil
+		return recipe.FirstByName(sets.Valid, c.most()), nil
 	}
 	config.Data.Source, config.Data.Paths, config.Data.Limit, config.HeldOut.Images = recipe.Files, c.Data, 0, 0
 	set, err := config.OpenAll(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return recipe.FirstByName(recipe.Relabel(set, config.Data.Classes), c.Images), nil
+	return recipe.FirstByName(recipe.Relabel(set, config.Data.Classes), c.most()), nil
 }
 
-func (c *evalCmd) measure(ctx context.Context, t *trained, set data.Set, engine compute.Backend) (evalResult, error) {
-	r := evalResult{Peer: "ebb-" + version, Model: t.seen, Images: set.Len()}
-	task, err := t.config.Task(t.model)
-	if err != nil {
-		return r, usage(err)
+// most is how many held-out pictures are of use: a report holds samples against twice their number, half of them real against real.
+func (c *evalCmd) most() int {
+	if c.wanted() {
+		return max(c.Images, 2*c.drawn())
 	}
-	loader, err := t.config.HeldOutLoader(set, min(c.Batch, set.Len()))
-	if err != nil {
-		return r, withCode(exitData, err)
-	}
-	defer loader.Close(context.WithoutCancel(ctx))
-	h, err := train.NewHeldOut(engine, task, train.HeldOutConfig{Data: loader, Images: set.Len(), Batch: min(c.Batch, set.Len()), Levels: evalLevels,
-		Seed: 1, Eps: true, Null: t.model.Null})
+	return c.Images
+}
+
+// measure is the error by noise level.
+func (c *evalCmd) measure(ctx context.Context, s assess.Subject, seen string) (evalResult, error) {
+	r := evalResult{Peer: "ebb-" + version, Model: seen, Images: min(c.Images, s.HeldOut.Len())}
+	pictures := s.Config.Data.Source != recipe.Points
+	levels, err := s.ByLevel(ctx, assess.Settings{Images: c.Images, Levels: evalLevels, Batch: min(c.Batch, s.HeldOut.Len()), Seed: 1}, pictures)
 	if err != nil {
 		return r, err
 	}
-	defer h.Finalize()
-	e, err := h.Measure(ctx, t.weights)
-	if err != nil {
-		return r, err
+	mean := 0.0
+	for _, l := range levels {
+		mean += l.Eps / float64(len(levels))
+		r.PerT, r.Levels = append(r.PerT, rounded(l.Eps)), append(r.Levels, rounded(l.T))
+		if pictures {
+			r.MSEPerT, r.PSNR = append(r.MSEPerT, rounded(l.MSE)), append(r.PSNR, rounded(l.PSNR))
+		}
+		if l.SSIM != 0 {
+			r.SSIM = append(r.SSIM, rounded(l.SSIM))
+		}
 	}
-	return r.with(e), nil
+	r.MSE = rounded(mean)
+	return r, nil
 }
 
-func (r evalResult) with(e event.Evaluated) evalResult {
-	round := func(v event.Number) float64 { return math.Round(float64(v)*1e6) / 1e6 }
-	r.MSE = round(e.Loss)
-	for _, l := range e.Levels {
-		r.PerT, r.Levels = append(r.PerT, round(l.Loss)), append(r.Levels, round(l.T))
+func rounded(v float64) float64 { return math.Round(v*1e6) / 1e6 }
+
+// whole adds the figures of a report.
+func (r evalResult) whole(rep *report.Report) evalResult {
+	for _, s := range rep.Sections {
+		r.Figures = append(r.Figures, s.Figures...)
+		if s.Key == "copies" && len(s.Figures) > 0 {
+			rate := float64(s.Figures[0].Value)
+			r.CopyRate = &rate
+		}
 	}
 	return r
 }
@@ -137,7 +197,14 @@ func (r evalResult) print(w io.Writer, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(w, "%s on %d pictures: held-out error of the noise estimate %.5f\n", r.Model, r.Images, r.MSE)
 	for i, t := range r.Levels {
-		_, e := fmt.Fprintf(w, "  t %7.1f  %.5f\n", t, r.PerT[i])
+		line := fmt.Sprintf("  t %7.1f  error %.5f", t, r.PerT[i])
+		if i < len(r.PSNR) {
+			line += fmt.Sprintf("   picture estimated in one step: PSNR %5.2f", r.PSNR[i])
+		}
+		if i < len(r.SSIM) {
+			line += fmt.Sprintf("  SSIM %.4f", r.SSIM[i])
+		}
+		_, e := fmt.Fprintln(w, line)
 		err = errors.Join(err, e)
 	}
 	return err

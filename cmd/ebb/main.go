@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/ebb-ml/ebb/train"
 )
 
 // version is replaced by the linker in releases.
@@ -67,14 +68,20 @@ type app struct {
 
 // cli is the command line.
 type cli struct {
-	Train   trainCmd         `cmd:"" help:"Train a model; without arguments, on letters."`
-	Plan    planCmd          `cmd:"" help:"Say what a run would need: memory, disk, time."`
-	Sample  sampleCmd        `cmd:"" help:"Draw samples from a trained model."`
-	Eval    evalCmd          `cmd:"" help:"Measure a trained model on held-out pictures."`
-	Data    dataCmd          `cmd:"" help:"Look at pictures, prepare them, fetch published sets."`
-	Doctor  doctorCmd        `cmd:"" help:"Say what this machine can do and what to mend."`
-	Bench   benchCmd         `cmd:"" help:"Measure the engine's speed and memory on fixed works."`
-	Version kong.VersionFlag `help:"Print the version."`
+	Train      trainCmd         `cmd:"" help:"Train a model; without arguments, on letters."`
+	Plan       planCmd          `cmd:"" help:"Say what a run would need: memory, disk, time."`
+	Sample     sampleCmd        `cmd:"" help:"Draw samples from a trained model; what is left out is as in its recipe."`
+	Eval       evalVerbs        `cmd:"" help:"Measure a trained model on held-out pictures."`
+	Export     exportCmd        `cmd:"" help:"Write a model as a directory of diffusers, or of ebb."`
+	Average    averageCmd       `cmd:"" help:"Average the weights of a run over another width, after training."`
+	Import     importCmd        `cmd:"" help:"Take a model of diffusers."`
+	Finetune   finetuneCmd      `cmd:"" help:"Go on from a model: other data, other noise, adapters (LoRA)."`
+	Tune       tuneCmd          `cmd:"" help:"Search for good settings: learning rate first, then short trials."`
+	Data       dataCmd          `cmd:"" help:"Look at pictures, prepare them, fetch published sets."`
+	Doctor     doctorCmd        `cmd:"" help:"Say what this machine can do and what to mend."`
+	Bench      benchCmd         `cmd:"" help:"Measure the engine's speed and memory on fixed works."`
+	Completion completionCmd    `cmd:"" help:"Let the tab key complete ebb in your shell."`
+	Version    kong.VersionFlag `help:"Print the version."`
 }
 
 func main() {
@@ -91,6 +98,9 @@ func run(args []string, a *app) int {
 		fmt.Fprintln(a.stderr, "ebb:", err)
 		return exitFailed
 	}
+	if done, err := complete(parser, os.Getenv("COMP_LINE")); done {
+		return codeOf(err)
+	}
 	k, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintln(a.stderr, "ebb:", err)
@@ -104,9 +114,16 @@ func run(args []string, a *app) int {
 }
 
 func codeOf(err error) int {
+	if err == nil {
+		return exitDone
+	}
 	var e *exitError
 	if errors.As(err, &e) {
 		return e.code
+	}
+	var other *train.OtherNetworkError
+	if errors.As(err, &other) {
+		return exitUsage
 	}
 	return exitFailed
 }

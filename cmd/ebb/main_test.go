@@ -152,7 +152,7 @@ func TestRunLife(t *testing.T) {
 		}
 	}
 	check(said{"train --run r --config tiny.toml --images 128", 0, "", `training \d+ parameters, 128 images(.*\n)+A judge that had no part in training(.*\n)+Try:  ebb sample r`})
-	for _, f := range []string{"config.toml", "env.json", "events.jsonl", "tensorboard", "model/model.safetensors", "model/config.toml", "samples/000000128.png"} {
+	for _, f := range []string{"config.toml", "env.json", "events.jsonl", "tensorboard", "model/unet/diffusion_pytorch_model.safetensors", "model/config.toml", "samples/000000128.png"} {
 		if _, err := os.Stat(filepath.Join("r", f)); err != nil {
 			t.Error(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/ebb-ml/ebb/ckpt"
 	"github.com/ebb-ml/ebb/interop/safetensors"
 	"github.com/ebb-ml/ebb/recipe"
+	"github.com/ebb-ml/ebb/text"
 	"github.com/ebb-ml/ebb/train"
 	"github.com/gomlx/gomlx/ml/model"
 )
@@ -21,16 +21,21 @@ const weightsFile = "model.safetensors"
 // modelFlags choose the weights of a run.
 type modelFlags struct {
 	Path       string `arg:"" name:"run" help:"Run folder, or the model folder that a run ends with."`
-	Weights    string `help:"Which weights of a run: raw, or the name of an average; default: the first average." placeholder:"NAME"`
+	Weights    string `help:"raw or an average; default: the first average." placeholder:"NAME"`
 	Checkpoint string `help:"Which checkpoint of a run: last, best or a step." default:"last"`
+
+	Adapters []string `name:"lora" help:"Adapter to add, and how strongly; repeatable." placeholder:"DIR[:0.8]" sep:"none"`
 }
 
 // trained is a model with its weights.
 type trained struct {
 	config  recipe.Config
-	model   *recipe.Model
+	model   *recipe.Model // nil for text
 	weights *model.Scope
 	seen    string // what is known of the weights' training
+
+	text      *recipe.TextModel // nil for pictures
+	tokenizer text.Tokenizer
 }
 
 // load reads configuration and weights.
@@ -42,32 +47,57 @@ func (f *modelFlags) load() (*trained, error) {
 		return nil, usage(err)
 	}
 	t := &trained{config: config, weights: train.Weights(model.NewStore())}
-	if t.model, err = config.Model(); err != nil {
-		return nil, usage(fmt.Errorf("%s: %w", filepath.Join(f.Path, configFile), err))
+	network, err := t.build(f.Path)
+	if err != nil {
+		return nil, err
 	}
-	file, err := f.file(t)
+	file, err := f.file(t, network)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	if err := t.model.Network.Init(t.weights, 0); err != nil {
+	if err := network.Init(t.weights, 0); err != nil {
 		return nil, err
 	}
 	if err := train.SetTensors(t.weights, file); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
-	return t, nil
+	return t, mergeAdapters(t.weights, f.Adapters)
+}
+
+// build makes the model of the configuration in a folder, without weights.
+func (t *trained) build(dir string) (network train.Network, err error) {
+	if t.config.Text == nil {
+		if t.model, err = t.config.Model(); err != nil {
+			return nil, usage(fmt.Errorf("%s: %w", filepath.Join(dir, configFile), err))
+		}
+		return t.model.Network, nil
+	}
+	if t.text, err = t.config.TextModel(); err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", filepath.Join(dir, configFile), err))
+	}
+	if t.tokenizer, err = readTokenizer(dir); err != nil {
+		return nil, withCode(exitData, err)
+	}
+	print, err := text.Fingerprint(t.tokenizer)
+	if err != nil {
+		return nil, err
+	}
+	if print != t.config.Text.Fingerprint {
+		return nil, withCode(exitData, fmt.Errorf("%s is tokenizer %s, the model was trained with %s: put the model's own there",
+			filepath.Join(dir, text.TokenizerFile), print, t.config.Text.Fingerprint))
+	}
+	return t.text.Network, nil
 }
 
 // file opens the weights: those of a model folder, or of a checkpoint.
-func (f *modelFlags) file(t *trained) (*safetensors.File, error) {
-	path := filepath.Join(f.Path, weightsFile)
-	if _, err := os.Stat(path); err == nil {
+func (f *modelFlags) file(t *trained, network train.Network) (*safetensors.File, error) {
+	if path := weightsIn(f.Path); path != "" {
 		if f.Weights != "" || f.Checkpoint != "last" {
 			return nil, usage(fmt.Errorf("%s is a model folder and has one set of weights: leave out --weights and --checkpoint, or name the run", f.Path))
 		}
 		t.seen = f.Path
-		return safetensors.Open(path)
+		return openWeights(path, network)
 	}
 	group, err := f.group(t.config)
 	if err != nil {

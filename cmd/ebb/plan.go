@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/ebb-ml/ebb/diffusion"
 	"github.com/ebb-ml/ebb/recipe"
 	"github.com/ebb-ml/ebb/train"
 	"github.com/gomlx/compute"
@@ -39,7 +38,7 @@ func (c *planCmd) Run(a *app) error {
 	if err != nil {
 		return usage(err)
 	}
-	sets, _, err := prepareData(ctx, &config)
+	sets, _, err := prepareData(ctx, &config, c.Folder)
 	if err != nil {
 		return err
 	}
@@ -62,8 +61,14 @@ func (c *planCmd) Run(a *app) error {
 	return errors.Join(p.print(a.stdout, c.JSON), misfit)
 }
 
-// heldOut counts the pictures that are held out.
+// heldOut counts the pictures that are held out, or bounds the rows of text from above.
 func heldOut(s *recipe.Sets) int {
+	if s.Text != nil {
+		if s.Text.Valid == nil {
+			return 0
+		}
+		return int(s.Text.Valid.Len())
+	}
 	if s.Valid == nil {
 		return 0
 	}
@@ -97,55 +102,46 @@ func (p *plan) advice() string {
 
 // time runs some training steps on nothing, and reckons from their speed how long the run will take.
 func (p *plan) time(c recipe.Config, held int, engine compute.Backend, steps int) error {
-	m, err := c.Model()
-	if err != nil {
-		return err
-	}
-	task, err := c.Task(m)
+	k, err := kindOf(c, held)
 	if err != nil {
 		return err
 	}
 	t, store := c.Train, model.NewStore()
 	defer store.Finalize()
-	step, err := task.NewStep(engine, store, t.Seed, train.StepConfig{AdamW: t.AdamW, Clip: t.Clip, Averages: t.Averages, Parts: t.Parts})
+	step, err := train.NewTaskStep(engine, store, k.task, t.Seed, nil, train.StepConfig{AdamW: t.AdamW, Clip: t.Clip, Averages: t.Averages, Parts: t.Parts})
 	if err != nil {
 		return err
 	}
 	defer step.Finalize()
-	n := t.Batch / t.Parts
-	piece := train.Piece{X0: make([]float32, n*task.Objective.Size), Classes: make([]int32, n), Dropout: make([]uint32, n), Draws: &diffusion.Draws{}}
 	fastest := time.Duration(1<<63 - 1)
-	for k := range steps + 1 {
+	for i := range steps + 1 {
 		start := time.Now()
-		_, err := task.Run(step, 0, make([]float64, len(t.Averages)), func(part int) (train.Piece, error) {
-			return piece, task.Objective.Draw(piece.Draws, diffusion.Batch{Step: uint64(k), First: part * n, Count: n, Total: t.Batch})
-		})
+		b, err := k.task.Batch(t, int64(i))
 		if err != nil {
 			return err
 		}
-		if k > 0 {
+		if _, err := step.RunBatch(b, t.Batch, 0, make([]float64, len(t.Averages))); err != nil {
+			return err
+		}
+		if i > 0 {
 			fastest = min(fastest, time.Since(start))
 		}
 	}
 	p.PerStep = fastest.Seconds()
-	p.Seconds = p.PerStep * (float64(p.Steps) + p.others(c, held)/p.Train.FLOPs)
+	p.Seconds = p.PerStep * (float64(p.Steps) + p.others(c.Train, k)/p.Train.FLOPs)
 	return nil
 }
 
 // others is the work of held-out losses and samples over the whole run, at every interval and at the end.
-func (p *plan) others(c recipe.Config, held int) float64 {
+func (p *plan) others(t train.Config, k *planKind) float64 {
 	times := func(every int64) float64 {
 		if every <= 0 {
 			return 1
 		}
-		return float64(max(1, c.Train.Images/every))
+		return float64(max(1, t.Target()/every))
 	}
-	flops := times(c.Train.SampleEvery) * p.Sample.FLOPs * float64(c.Sample.Steps) * float64((previewed(c)+c.Sample.Batch-1)/c.Sample.Batch)
-	if images := min(held, c.HeldOut.Images); images > 0 {
-		batch := min(c.HeldOut.Batch, images)
-		flops += times(c.Train.EvalEvery) * p.HeldOut.FLOPs * float64((images+batch-1)/batch*c.HeldOut.Levels) * float64(min(len(c.Train.Averages), 1)+1)
-	}
-	return flops
+	return times(t.SampleEvery)*p.Sample.FLOPs*float64(k.sampleCalls) +
+		times(t.EvalEvery)*p.HeldOut.FLOPs*float64(k.heldOutBatches*(min(len(t.Averages), 1)+1))
 }
 
 func (p *plan) print(w io.Writer, asJSON bool) error {
@@ -160,12 +156,16 @@ func (p *plan) print(w io.Writer, asJSON bool) error {
 	if p.Available > 0 {
 		available = size(p.Available)
 	}
-	_, err := fmt.Fprintf(w, `recipe %s: %d parameters; %d images in %d steps of %d
+	unit := "images"
+	if p.Tokens > 0 {
+		unit = "tokens"
+	}
+	_, err := fmt.Fprintf(w, `recipe %s: %d parameters; %d %s in %d steps of %d
 work    %.4g GFLOP a step, %.4g GFLOP a batch of held-out loss, %.4g GFLOP a call of the sampler
 memory  %s at most, %s available%s
         variables and their copy %s, a step %s, held-out loss %s, samples %s
 disk    up to %s, %s free; a checkpoint takes %s
-`, p.Recipe, p.Parameters, p.Images, p.Steps, p.Batch, p.Train.FLOPs/1e9, p.HeldOut.FLOPs/1e9, p.Sample.FLOPs/1e9,
+`, p.Recipe, p.Parameters, p.Images+p.Tokens, unit, p.Steps, p.Batch, p.Train.FLOPs/1e9, p.HeldOut.FLOPs/1e9, p.Sample.FLOPs/1e9,
 		size(p.Peak), available, about, size(p.Variables), size(p.Train.Memory), size(p.HeldOut.Memory), size(p.Sample.Memory),
 		size(p.Disk), size(p.Free), size(p.Checkpoint))
 	if p.PerStep > 0 {

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 
 	"github.com/ebb-ml/ebb/ckpt"
-	"github.com/ebb-ml/ebb/data"
-	"github.com/ebb-ml/ebb/diffusion"
 	"github.com/ebb-ml/ebb/recipe"
 	"github.com/ebb-ml/ebb/train"
 	"github.com/gomlx/compute"
@@ -19,7 +17,8 @@ import (
 type plan struct {
 	Recipe     string `json:"recipe"`
 	Parameters int    `json:"parameters"`
-	Images     int64  `json:"images"`
+	Images     int64  `json:"images,omitempty"`
+	Tokens     int64  `json:"tokens,omitempty"`
 	Batch      int    `json:"batch"`
 	Steps      int64  `json:"steps"`
 
@@ -47,39 +46,35 @@ const (
 	mostCheckpoints = 5
 )
 
-// estimate works out what a resolved configuration needs, without running any of it. held is how many pictures are held out.
+// estimate works out what a resolved configuration needs, without running any of it. held is how many pictures or rows are held out.
 func estimate(ctx context.Context, c recipe.Config, held int, engine compute.Backend, folder string) (*plan, error) {
-	m, err := c.Model()
+	k, err := kindOf(c, held)
 	if err != nil {
 		return nil, err
 	}
 	t := c.Train
-	p := &plan{Recipe: c.Recipe, Parameters: m.Parameters, Images: t.Images, Batch: t.Batch, Steps: (t.Images + int64(t.Batch) - 1) / int64(t.Batch),
+	perStep := int64(t.Batch) * k.task.Unit().PerRow
+	p := &plan{Recipe: c.Recipe, Parameters: k.parameters, Images: t.Images, Tokens: t.Tokens, Batch: t.Batch, Steps: (t.Target() + perStep - 1) / perStep,
 		Available: memoryAvailable()}
-	weights := int64(m.Parameters) * numberSize
+	weights := int64(k.parameters) * numberSize
 	p.Checkpoint = weights * int64(3+len(t.Averages)) // weights, two moments of AdamW, averages
 	p.Variables = 2 * p.Checkpoint                    // the second is the copy that is being saved
 	if t.Parts > 1 {
 		p.Variables += weights // sums of gradients
 	}
-	if err := p.lookAtDisk(folder, weights); err != nil {
+	if err := p.lookAtDisk(folder, weights*int64(1+t.Snapshots*len(t.Averages))); err != nil {
 		return nil, err
 	}
-	p.Peak = ownMemory + p.Variables + p.batches(c, m)
-	if p.Available > 0 && p.Peak > p.Available { // compiling would not fit either
+	p.Peak = ownMemory + p.Variables + k.rowBytes*int64(2*t.Batch/t.Parts+4*t.Batch) // a piece with its noise, the loader's three batches ahead
+	if p.Available > 0 && p.Peak > p.Available {                                     // compiling would not fit either
 		return p, nil
 	}
-	return p, p.compile(ctx, c, m, min(held, c.HeldOut.Images), engine)
+	return p, p.compile(ctx, c, k, engine)
 }
 
-// batches is the memory of a piece of a batch: data, noise, and the loader's three batches ahead.
-func (p *plan) batches(c recipe.Config, m *recipe.Model) int64 {
-	sample := int64(m.Height) * int64(m.Width) * int64(m.Channels) * numberSize
-	return sample * int64(2*c.Train.Batch/c.Train.Parts+4*c.Train.Batch)
-}
-
-// lookAtDisk finds out how much room there is, and how much of what a run takes it has taken already.
-func (p *plan) lookAtDisk(folder string, weights int64) error {
+// lookAtDisk finds out how much room there is, and how much of what a run takes it has taken already. others is what the run writes besides
+// checkpoints.
+func (p *plan) lookAtDisk(folder string, others int64) error {
 	all, _, err := ckpt.List(folder)
 	var there int64
 	if err == nil { // else there is no such run yet
@@ -87,7 +82,7 @@ func (p *plan) lookAtDisk(folder string, weights int64) error {
 			there += i.Bytes
 		}
 	}
-	p.Disk = max(0, mostCheckpoints*p.Checkpoint+weights-there)
+	p.Disk = max(0, mostCheckpoints*p.Checkpoint+others-there)
 	p.Free, err = ckpt.OS().Free(existing(folder))
 	return withCode(exitIO, err)
 }
@@ -108,31 +103,27 @@ func existing(path string) string {
 }
 
 // compile lets the engine compile each computation of the run, and say what it needs.
-func (p *plan) compile(ctx context.Context, c recipe.Config, m *recipe.Model, held int, engine compute.Backend) error {
+func (p *plan) compile(ctx context.Context, c recipe.Config, k *planKind, engine compute.Backend) error {
 	d := &dry{Backend: engine}
-	task, err := c.Task(m)
-	if err != nil {
-		return err
-	}
 	store := model.NewStore()
 	defer store.Finalize()
 	t := c.Train
-	step, err := task.NewStep(d, store, t.Seed, train.StepConfig{AdamW: t.AdamW, Clip: t.Clip, Averages: t.Averages, Parts: 1})
+	step, err := train.NewTaskStep(d, store, k.task, t.Seed, nil, train.StepConfig{AdamW: t.AdamW, Clip: t.Clip, Averages: t.Averages, Parts: 1})
 	if err != nil {
 		return err
 	}
 	defer step.Finalize()
-	if held > 0 {
-		if err := dryHeldOut(ctx, d, store, c, task, m, held); err != nil {
+	if k.heldOutBatches > 0 {
+		if err := k.heldOut(ctx, d, train.Weights(store)); err != nil {
 			return fmt.Errorf("planning the held-out loss: %w", err)
 		}
 		p.HeldOut = d.take()
 	}
-	if err := drySample(ctx, d, store, c, m); err != nil {
+	if err := k.sample(ctx, d, train.Weights(store)); err != nil {
 		return fmt.Errorf("planning samples: %w", err)
 	}
 	p.Sample = d.take()
-	if err := dryTrain(step, c, task); err != nil { // last: what is donated to a step is lost
+	if err := dryTrain(step, t, k.task); err != nil { // last: what is donated to a step is lost
 		return fmt.Errorf("planning a training step: %w", err)
 	}
 	p.Train = d.take()
@@ -146,46 +137,13 @@ func (p *plan) compile(ctx context.Context, c recipe.Config, m *recipe.Model, he
 }
 
 // dryTrain compiles a step on one piece of a batch.
-func dryTrain(step *train.Step, c recipe.Config, task *train.Task) error {
-	t := c.Train
-	n := t.Batch / t.Parts
-	empty := make([]float32, n*task.Objective.Size)
-	piece := train.Piece{X0: empty, Classes: make([]int32, n), Dropout: make([]uint32, n),
-		Draws: &diffusion.Draws{Noise: empty, InputNoise: empty, Terms: make([]float32, n*diffusion.NumTerms)}}
-	_, err := task.Run(step, 0, make([]float64, len(t.Averages)), func(int) (train.Piece, error) { return piece, nil })
+func dryTrain(step *train.Step, t train.Config, task train.Task) error {
+	b, err := task.Batch(t, 0)
+	if err != nil {
+		return err
+	}
+	_, err = step.RunBatch(b, t.Batch/t.Parts, 0, make([]float64, len(t.Averages)))
 	return compiled(err)
-}
-
-// nothing is a source of black pictures.
-type nothing struct{ batch, size int }
-
-// Batch implements train.Source.
-func (n nothing) Batch(int64) (*data.Batch, error) {
-	return &data.Batch{Images: make([]float32, n.batch*n.size), Labels: make([]int32, n.batch)}, nil
-}
-
-func dryHeldOut(ctx context.Context, d *dry, store *model.Store, c recipe.Config, task *train.Task, m *recipe.Model, held int) error {
-	batch := min(c.HeldOut.Batch, held)
-	h, err := train.NewHeldOut(d, task, train.HeldOutConfig{Data: nothing{batch, task.Objective.Size}, Images: batch, Batch: batch, Levels: 1, Null: m.Null})
-	if err != nil {
-		return err
-	}
-	defer h.Finalize()
-	_, err = h.Measure(ctx, train.Weights(store))
-	return compiled(err)
-}
-
-func drySample(ctx context.Context, d *dry, store *model.Store, c recipe.Config, m *recipe.Model) error {
-	g, err := newGenerator(d, train.Weights(store), m)
-	if err != nil {
-		return err
-	}
-	defer g.Finalize()
-	r, err := request(c, m, previewed(c))
-	if err != nil {
-		return err
-	}
-	return compiled(g.Draw(ctx, r, func(int, []float32) error { return nil }))
 }
 
 // compiled is the error of a computation that was to be compiled only.

@@ -18,32 +18,31 @@ import (
 // sampleCmd is the verb sample.
 type sampleCmd struct {
 	modelFlags
-	Count    int      `short:"n" name:"count" help:"How many samples." default:"16"`
-	Sampler  string   `help:"ddpm, ddim, euler, euler-ancestral, heun, dpmpp-2m, dpmpp-3m, unipc, lms, …; default: the recipe's." placeholder:"NAME"`
-	Steps    int      `help:"Steps of the sampler; default: the recipe's."`
-	Spacing  string   `help:"Noise levels: karras, linear-sigma, exponential, trailing, leading or linspace; default: the recipe's." placeholder:"NAME"`
-	Eta      *float64 `help:"Share of fresh noise of ddim, euler-ancestral and the SDE samplers." placeholder:"ETA"`
-	Class    string   `help:"Class to draw, by name or number; default: all in turn." placeholder:"CLASS"`
-	Guidance *float64 `help:"Push towards the class; 1 is none. Default: the recipe's." placeholder:"SCALE"`
-	Seed     *uint64  `help:"Seed. Sample i of a seed is always the same picture." placeholder:"N"`
+	Count    int      `short:"n" name:"count" help:"How many; default: 16 pictures or 4 texts."`
+	Sampler  string   `help:"ddim, dpmpp-2m, heun, …; --sampler=? lists them." placeholder:"NAME"`
+	Steps    int      `help:"Steps of the sampler."`
+	Spacing  string   `help:"Noise levels: trailing, karras, linspace, …" placeholder:"NAME"`
+	Eta      *float64 `help:"Share of fresh noise of ddim, SDE forms, remask." placeholder:"ETA"`
+	Class    string   `help:"Class by name or number; default: all in turn." placeholder:"CLASS"`
+	Guidance *float64 `help:"Push towards the class; 1 is none." placeholder:"SCALE"`
+	Seed     *uint64  `help:"Sample i of a seed is always the same." placeholder:"N"`
 	First    int      `help:"Number of the first sample." default:"0"`
-	Batch    int      `help:"Samples drawn at once; default: the recipe's."`
+	Batch    int      `help:"Samples drawn at once."`
 	Columns  int      `help:"Columns of a grid." default:"8"`
-	Out      string   `help:"A .png file for a grid, or a folder for single files." default:"samples.png"`
-	GIF      string   `name:"gif" help:"Write how the samples come out of noise, as an animation." placeholder:"FILE"`
+	Out      string   `help:"A .png grid, a folder of pictures, or a text file."`
+	GIF      string   `name:"gif" help:"Animation of how pictures come out of noise." placeholder:"FILE"`
 	editFlags
+	writeFlags
 	engineFlags
 }
 
 // Help is shown below the flags.
 func (*sampleCmd) Help() string {
-	return `Every picture carries its parameters as text inside the PNG file.
+	return `PNG files hold the parameters of their pictures as text.
 
   ebb sample runs/glyphs -n 64 --class Q --guidance 3 --out grid.png
-  ebb sample runs/mine/model --sampler heun --steps 18 --seed 7 --out pictures/
   ebb sample runs/mine --inpaint cat.png --mask hole.png
-  ebb sample runs/mine --from sketch.png --strength 0.6 --gif way.gif
-  ebb sample runs/mine --seed 1 --interpolate 2 -n 8 --sampler ddim`
+  ebb sample runs/text --prompt "Once upon a time" --length 1024 --temperature 0.9`
 }
 
 // Run implements the verb.
@@ -57,6 +56,18 @@ func (c *sampleCmd) Run(a *app) error {
 	t, err := c.load()
 	if err != nil {
 		return err
+	}
+	if t.text != nil {
+		return c.writeTexts(a, t)
+	}
+	if err := c.notForPictures(); err != nil {
+		return usage(err)
+	}
+	if c.Count == 0 {
+		c.Count = 16
+	}
+	if c.Out == "" {
+		c.Out = "samples.png"
 	}
 	r, err := c.request(t)
 	if err != nil {
@@ -86,7 +97,7 @@ func (c *sampleCmd) writable() error {
 	if c.Columns < 1 {
 		return usage(fmt.Errorf("--columns %d: give at least 1", c.Columns))
 	}
-	for _, path := range []string{c.Out, c.GIF} {
+	for _, path := range []string{c.Out, c.GIF, c.Record} {
 		if path == "" || !strings.Contains(filepath.Base(path), ".") { // folders are made
 			continue
 		}
@@ -154,7 +165,7 @@ func (c *sampleCmd) request(t *trained) (sample.Request, error) {
 		r.Sampler.Eta = *c.Eta
 	}
 	if c.Class != "" {
-		class, err := classNumber(c.Class, t.model)
+		class, err := classNumber(c.Class, t.model.Classes)
 		if err != nil {
 			return r, err
 		}
@@ -167,15 +178,15 @@ func (c *sampleCmd) request(t *trained) (sample.Request, error) {
 }
 
 // classNumber finds a class by name, else by number.
-func classNumber(name string, m *recipe.Model) (int32, error) {
-	if len(m.Classes) == 0 {
+func classNumber(name string, classes []string) (int32, error) {
+	if len(classes) == 0 {
 		return 0, fmt.Errorf("--class %s: this model was trained without classes", name)
 	}
-	if i := slices.Index(m.Classes, name); i >= 0 {
+	if i := slices.Index(classes, name); i >= 0 {
 		return int32(i), nil
 	}
-	if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(m.Classes) {
+	if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(classes) {
 		return int32(i), nil
 	}
-	return 0, fmt.Errorf("--class %s: the classes are %s (or 0 to %d)", name, strings.Join(m.Classes, ", "), len(m.Classes)-1)
+	return 0, fmt.Errorf("--class %s: the classes are %s (or 0 to %d)", name, strings.Join(classes, ", "), len(classes)-1)
 }

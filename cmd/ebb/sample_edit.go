@@ -16,9 +16,9 @@ import (
 // editFlags make samples from what is given instead of from noise alone.
 type editFlags struct {
 	Inpaint     string   `help:"Picture of which a part is drawn anew." placeholder:"IMG"`
-	Mask        string   `help:"Which part, for --inpaint: white is drawn anew, black is kept." placeholder:"IMG"`
+	Mask        string   `help:"Which part, in white, for --inpaint." placeholder:"IMG"`
 	From        string   `help:"Picture to begin from instead of noise." placeholder:"IMG"`
-	Strength    *float64 `help:"How far --from (default 0.5) or --inpaint (1) goes back into noise, above 0 to 1." placeholder:"S"`
+	Strength    *float64 `help:"How far --from (0.5) or --inpaint (1) is undone." placeholder:"S"`
 	Interpolate *uint64  `help:"Go from --seed to this seed in -n pictures." placeholder:"SEED"`
 }
 

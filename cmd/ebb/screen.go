@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/ebb-ml/ebb/event"
-	"github.com/ebb-ml/ebb/recipe"
 	"github.com/ebb-ml/ebb/train"
 	"golang.org/x/term"
 )
@@ -27,6 +26,7 @@ type screen struct {
 	width  func() int // of the terminal, which a person may change at any time
 	last   time.Time  // of the last bar or line
 	drawn  bool       // a bar stands on the current line
+	unit   string     // what is counted: images or tokens
 }
 
 // How often a bar is drawn, and a line written.
@@ -56,6 +56,7 @@ func newScreen(a *app, name string, asJSON, quiet bool) *screen {
 func (s *screen) step(st train.Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.unit = st.Unit
 	every := lineEvery
 	if s.tty {
 		every = barEvery
@@ -68,7 +69,7 @@ func (s *screen) step(st train.Status) {
 	if st.PerSecond > 0 {
 		left = st.Remaining.Round(time.Second).String() + " left"
 	}
-	facts := fmt.Sprintf("%d/%d images  loss %.4f  %.0f/s  %s", st.Seen, st.Target, st.Loss, st.PerSecond, left)
+	facts := fmt.Sprintf("%d/%d %s  loss %.4f  %.0f/s  %s", st.Seen, st.Target, st.Unit, st.Loss, st.PerSecond, left)
 	share := min(float64(st.Seen)/float64(st.Target), 1)
 	if !s.tty {
 		fmt.Fprintf(s.out, "%s %3.0f%%  %s\n", s.name, 100*share, facts)
@@ -109,17 +110,25 @@ func (s *screen) Write(e event.Event) error {
 	}
 	switch b := e.Body.(type) {
 	case event.Started:
+		s.unit = b.Unit
 		verb := "training"
 		if b.Resumed {
-			verb = fmt.Sprintf("going on after %d images:", e.Seen)
+			verb = fmt.Sprintf("going on after %d %s:", e.Seen, b.Unit)
 		}
-		s.say(fmt.Sprintf("%s %d parameters, %d images, batch %d, backend %s", verb, b.Parameters, b.Target, b.Batch, b.Backend))
+		s.say(fmt.Sprintf("%s %d parameters, %d %s, batch %d, backend %s", verb, b.Parameters, b.Target, b.Unit, b.Batch, b.Backend))
 	case event.Evaluated:
-		s.say(fmt.Sprintf("after %d images: held-out loss %.5f (%s weights)", e.Seen, float64(b.Loss), b.Weights))
+		line := fmt.Sprintf("after %d %s: held-out loss %.5f", e.Seen, s.unit, float64(b.Loss))
+		if b.BitsPerChar > 0 {
+			line += fmt.Sprintf(" nats a token, %.4f bits a character", float64(b.BitsPerChar))
+		}
+		if b.Old > 0 {
+			line += fmt.Sprintf(", on the old data %.5f", float64(b.Old))
+		}
+		s.say(fmt.Sprintf("%s (%s weights)", line, b.Weights))
 	case event.Sampled:
-		s.say(fmt.Sprintf("after %d images: samples in %s", e.Seen, b.Path))
+		s.say(fmt.Sprintf("after %d %s: samples in %s", e.Seen, s.unit, b.Path))
 	case event.RolledBack:
-		s.alarm(fmt.Sprintf("%s; back to %d images, learning rate %.3g, attempt %d", b.Reason, b.ToSeen, float64(b.LearningRate), b.Attempt))
+		s.alarm(fmt.Sprintf("%s; back to %d %s, learning rate %.3g, attempt %d", b.Reason, b.ToSeen, s.unit, float64(b.LearningRate), b.Attempt))
 	case event.Warned:
 		if b.Alarm {
 			s.alarm(b.Message)
@@ -169,9 +178,9 @@ func (s *screen) done() {
 }
 
 // complete says that a run was complete before, and how to go on.
-func (s *screen) complete(dir string, r train.Result, m *recipe.Model) {
-	s.print(fmt.Sprintf("%s is complete: %d images. Its pictures are in %s.", dir, r.Seen, samplesOf(dir)),
-		fmt.Sprintf("To train on:    ebb train --run %s --images %d", dir, 2*r.Seen),
+func (s *screen) complete(dir string, r train.Result, hint string) {
+	s.print(fmt.Sprintf("%s is complete: %d %s. Its samples are in %s.", dir, r.Seen, r.Unit, samplesOf(dir)),
+		fmt.Sprintf("To train on:    ebb train --run %s --%s %d", dir, r.Unit, 2*r.Seen),
 		fmt.Sprintf("To start anew:  ebb train --run %s-2   (or remove the folder)", dir),
-		"To draw more:   "+sampleHint(dir, m))
+		"To draw more:   "+hint)
 }

@@ -30,7 +30,7 @@ func TestBar(t *testing.T) {
 // A terminal gets a bar that lines are written above; elsewhere lines come now and then, without control characters; --quiet leaves
 // alarms, --json events alone.
 func TestScreen(t *testing.T) {
-	status := train.Status{Seen: 50, Target: 100, Loss: 0.5, PerSecond: 10, Remaining: 5 * time.Second}
+	status := train.Status{Seen: 50, Target: 100, Unit: "images", Loss: 0.5, PerSecond: 10, Remaining: 5 * time.Second}
 	show := func(change func(*screen)) (talk, events string) {
 		var out, lines bytes.Buffer
 		s := &screen{out: &out, name: "n", width: func() int { return 100 }}

@@ -15,21 +15,24 @@ import (
 	"github.com/ebb-ml/ebb/data"
 	"github.com/ebb-ml/ebb/event"
 	"github.com/ebb-ml/ebb/recipe"
+	"github.com/ebb-ml/ebb/text"
 	"github.com/ebb-ml/ebb/train"
 	"github.com/gomlx/compute"
 )
 
 // runFlags say what to train and where: they make the configuration of a run.
 type runFlags struct {
-	Recipe string   `help:"What to start from; see ebb train --recipes." placeholder:"NAME"`
-	Data   []string `help:"Folders, archives or caches of pictures." placeholder:"PATH" sep:"none"`
-	Valid  []string `help:"Pictures to hold out; default: a share of the others." placeholder:"PATH" sep:"none"`
-	Folder string   `name:"run" help:"Run folder; default: runs/RECIPE. A run that is there goes on." placeholder:"DIR"`
-	Images int64    `help:"Images to train on in all."`
-	Batch  int      `help:"Images in a step."`
-	Seed   uint64   `help:"Seed of everything that is random." default:"0"`
-	Config string   `help:"TOML file with settings." type:"existingfile" placeholder:"FILE"`
-	Set    []string `help:"One setting, such as train.rate.peak=1e-3." placeholder:"KEY=VALUE" sep:"none"`
+	Recipe  string   `help:"What to start from; see ebb train --recipes." placeholder:"NAME"`
+	Data    []string `help:"Folders, archives or caches of pictures, or text." placeholder:"PATH" sep:"none"`
+	Valid   []string `help:"Data to hold out; default: a share of the other." placeholder:"PATH" sep:"none"`
+	Folder  string   `name:"run" help:"Run folder; default: runs/RECIPE. A run that is there goes on." placeholder:"DIR"`
+	Images  int64    `help:"Images to train on in all."`
+	Tokens  int64    `help:"Tokens to train on in all, where the data is text."`
+	Process string   `help:"How text is learnt: absorbing, uniform, autoregressive, block or continuous; default: absorbing." placeholder:"NAME"`
+	Batch   int      `help:"Images, or rows of text, in a step."`
+	Seed    uint64   `help:"Seed of everything that is random." default:"0"`
+	Config  string   `help:"TOML file with settings." type:"existingfile" placeholder:"FILE"`
+	Set     []string `help:"One setting, such as train.rate.peak=1e-3." placeholder:"KEY=VALUE" sep:"none"`
 }
 
 // trainCmd is the verb train.
@@ -72,7 +75,7 @@ func (c *trainCmd) Run(a *app) error {
 	if err != nil {
 		return usage(err)
 	}
-	sets, notes, err := prepareData(ctx, &config)
+	sets, notes, err := prepareData(ctx, &config, c.Folder)
 	if err != nil {
 		return err
 	}
@@ -102,6 +105,9 @@ func (c *runFlags) configure() (config recipe.Config, old *recipe.Config, err er
 		if config, err = readConfig(saved); err != nil {
 			return config, nil, err
 		}
+		if config.Finetune != nil {
+			return config, nil, fmt.Errorf("%s is a run of ebb finetune: go on with ebb finetune --run %s", c.Folder, c.Folder)
+		}
 		before := config
 		old = &before
 		if c.Recipe != "" && config.Recipe != c.Recipe {
@@ -125,17 +131,11 @@ func (c *runFlags) apply(config *recipe.Config) error {
 			return err
 		}
 	}
-	if len(c.Data) > 0 {
-		config.Data.Source, config.Data.Paths = recipe.Files, c.Data
-	}
-	if len(c.Valid) > 0 {
-		config.Data.Valid = c.Valid
-	}
 	if c.Batch != 0 {
 		config.SetBatch(c.Batch)
 	}
-	if c.Images != 0 {
-		config.SetImages(c.Images)
+	if err := c.applyData(config); err != nil {
+		return err
 	}
 	if c.Seed != 0 {
 		config.Train.Seed = c.Seed
@@ -146,6 +146,47 @@ func (c *runFlags) apply(config *recipe.Config) error {
 		}
 	}
 	return nil
+}
+
+// applyData changes what is trained on and for how long, in the terms of pictures or of text.
+func (c *runFlags) applyData(config *recipe.Config) error {
+	if t := config.Text; t != nil {
+		switch {
+		case c.Images != 0:
+			return fmt.Errorf("--images: recipe %s is about text; say how many --tokens", config.Recipe)
+		case len(c.Data) > 0 && t.Source == recipe.TextEquations:
+			return fmt.Errorf("--data: recipe %s makes its own text; train on yours with --recipe text-folder", config.Recipe)
+		case c.Tokens != 0:
+			config.SetTokens(c.Tokens)
+		}
+		t.Paths, t.Valid = given(c.Data, t.Paths), given(c.Valid, t.Valid)
+		if c.Process != "" {
+			return config.Set("text.process=" + c.Process)
+		}
+		return nil
+	}
+	if c.Process != "" {
+		return fmt.Errorf("--process: recipe %s is about pictures, for which there is but one", config.Recipe)
+	}
+	if c.Tokens != 0 {
+		return fmt.Errorf("--tokens: recipe %s is about pictures; say how many --images", config.Recipe)
+	}
+	if len(c.Data) > 0 {
+		config.Data.Source = recipe.Files
+	}
+	config.Data.Paths, config.Data.Valid = given(c.Data, config.Data.Paths), given(c.Valid, config.Data.Valid)
+	if c.Images != 0 {
+		config.SetImages(c.Images)
+	}
+	return nil
+}
+
+// given is what a flag says, or else what was there.
+func given(flag, before []string) []string {
+	if len(flag) > 0 {
+		return flag
+	}
+	return before
 }
 
 const configFile = "config.toml"
@@ -201,6 +242,9 @@ func (c *trainCmd) train(ctx context.Context, a *app, config recipe.Config, sets
 	}
 	screen.say(append(notices, notes...)...)
 	s := session{app: a, config: config, engine: engine, folder: folder, screen: screen}
+	if sets.Text != nil {
+		s.tokenizer = sets.Text.Tokenizer
+	}
 	err = s.train(ctx, sets)
 	return classify(errors.Join(err, folder.Close()))
 }
@@ -209,10 +253,13 @@ func (c *trainCmd) train(ctx context.Context, a *app, config recipe.Config, sets
 type session struct {
 	app    *app
 	config recipe.Config
-	model  *recipe.Model
+	model  *recipe.Model // nil for text
 	engine compute.Backend
 	folder *train.Folder
 	screen *screen
+
+	text      *recipe.TextModel // nil for pictures
+	tokenizer text.Tokenizer
 }
 
 func (s *session) train(ctx context.Context, sets *recipe.Sets) (err error) {
@@ -221,32 +268,49 @@ func (s *session) train(ctx context.Context, sets *recipe.Sets) (err error) {
 		return withCode(exitData, err)
 	}
 	defer func() { err = errors.Join(err, run.Close(context.WithoutCancel(ctx))) }()
-	s.model = run.Model
+	s.model, s.text = run.Model, run.Text
 	if err := s.record(); err != nil {
 		return err
 	}
 	t := run.Trainer
-	t.OnStep, t.Version, t.Sample = s.screen.step, version, newPreview(s).draw
+	t.OnStep, t.Version = s.screen.step, version
+	if s.text != nil {
+		t.Sample = (&textPreview{s: s}).draw
+	} else {
+		t.Sample = withDistribution(s, sets.Valid, newPreview(s).draw)
+	}
 	result, err := t.Train(ctx)
 	s.screen.done()
 	if err != nil {
 		return err
 	}
+	if err := s.reportBroken(run.Broken(), result); err != nil {
+		return err
+	}
 	if result.Already && s.exported(result.Step) {
-		s.screen.complete(s.folder.Dir(), result, s.model)
+		s.screen.complete(s.folder.Dir(), result, s.sampleHint())
 		return nil
 	}
 	return s.conclude(ctx, result)
 }
 
+// writeTokenizer writes the tokenizer of a run on text into a folder of the run.
+func (s *session) writeTokenizer(dir string) error {
+	if s.tokenizer == nil {
+		return nil
+	}
+	return s.folder.WriteFile(dir+text.TokenizerFile, s.tokenizer.Write)
+}
+
 // record writes what the run is made of into its folder.
 func (s *session) record() error {
-	var text bytes.Buffer
-	if err := s.config.Encode(&text); err != nil {
+	var settings bytes.Buffer
+	if err := s.config.Encode(&settings); err != nil {
 		return err
 	}
-	write := func(w io.Writer) error { _, err := w.Write(text.Bytes()); return err }
-	return errors.Join(s.folder.WriteFile(configFile, write), s.folder.WriteFile("env.json", func(w io.Writer) error { return writeEnv(w, s.engine) }))
+	write := func(w io.Writer) error { _, err := w.Write(settings.Bytes()); return err }
+	return errors.Join(s.folder.WriteFile(configFile, write), s.writeTokenizer(""),
+		s.folder.WriteFile("env.json", func(w io.Writer) error { return writeEnv(w, s.engine) }))
 }
 
 // folderError explains why a run folder cannot be had.
@@ -258,7 +322,7 @@ func folderError(err error) error {
 	return withCode(exitIO, fmt.Errorf("%w: choose a --run folder that can be written, with room", err))
 }
 
-var errAfterEnd = errors.New("stopped after the last image: training is complete and saved; the same command does the rest")
+var errAfterEnd = errors.New("stopped after the last step: training is complete and saved; the same command does the rest")
 
 // classify gives an error of training its exit code.
 func classify(err error) error {

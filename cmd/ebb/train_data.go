@@ -8,8 +8,12 @@ import (
 	"github.com/ebb-ml/ebb/recipe"
 )
 
-// prepareData opens the data of a configuration and completes the configuration from it.
-func prepareData(ctx context.Context, config *recipe.Config) (*recipe.Sets, []string, error) {
+// prepareData opens the data of a configuration and completes the configuration from it. run is the folder of the run, which may be
+// there already.
+func prepareData(ctx context.Context, config *recipe.Config, run string) (*recipe.Sets, []string, error) {
+	if config.Text != nil {
+		return prepareText(ctx, config, run)
+	}
 	sets, err := config.Open(ctx)
 	if err != nil {
 		return nil, nil, withCode(exitData, err)

@@ -53,6 +53,32 @@ func (c *chooser) tempered(i int, top float64) float64 {
 	return math.Exp((c.logp[i] - top) / c.temperature)
 }
 
+// expect writes the mean of rows of a table [V, len(dst)] under softmax(logits/temperature), and returns the most probable token.
+func (c *chooser) expect(dst, logits, table []float32) (best int32, err error) {
+	if err := logSoftmax(c.logp, logits); err != nil {
+		return 0, err
+	}
+	top, total := slices.Max(c.logp), 0.0
+	sum := make([]float64, len(dst))
+	for i := range c.logp {
+		if c.logp[i] > c.logp[best] {
+			best = int32(i)
+		}
+		p := c.tempered(i, top)
+		total += p
+		if p < 1e-9 { // of the most probable token: lost in float32
+			continue
+		}
+		for k, e := range table[i*len(dst):][:len(dst)] {
+			sum[k] += p * float64(e)
+		}
+	}
+	for k, s := range sum {
+		dst[k] = float32(s / total)
+	}
+	return best, nil
+}
+
 // inverse is the inverse of the distribution function: the first token whose cumulative probability exceeds u.
 func (c *chooser) inverse(u float64) int32 {
 	top, total := slices.Max(c.logp), 0.0

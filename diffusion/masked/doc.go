@@ -26,7 +26,17 @@
 // holes is nothing special: whatever is not the mask stays. Draws are made in float64 by the inverse of the distribution function; the
 // usual float32 Gumbel noise cuts off rare tokens and flatters a model. [ChainRule] is the exact likelihood from left to right.
 //
-// [UniformObjective] and [UniformSampler] are a second process, in which noise replaces a token by any other one.
+// # Other processes
+//
+// Each [Process] has an objective, a [Training], and a sampler:
+//
+//	absorbing       [Objective]            [Sampler]              noise masks tokens
+//	uniform         [UniformObjective]     [UniformSampler]       noise replaces a token by any other one
+//	autoregressive  [CausalObjective]      [Sampler], Block 1     the next token from those before it: the baseline
+//	block           [BlockObjective]       [Sampler], its Block   absorbing noise within blocks, which are written from left to right
+//	continuous      [ContinuousObjective]  [ContinuousSampler]    Gaussian noise on learned embeddings of tokens
+//
+// The losses of the first four are bounds on the likelihood, or the likelihood itself, in the same unit; that of the last one is not.
 //
 // Slices hold rows one after another; in shapes B is the number of rows, L their length, V the vocabulary.
 package masked

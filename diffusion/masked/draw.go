@@ -12,6 +12,8 @@ const (
 	drawBatch                               // their common offset in a batch
 	drawMask                                // which positions
 	drawReplace                             // by which tokens
+	drawGiven                               // continuous: what is given
+	drawNoise                               // continuous: noise of embeddings
 )
 
 // Draws is a masked batch, as [Objective.Draw] makes it. The slices are reused from call to call.
@@ -19,7 +21,9 @@ type Draws struct {
 	Input  []int32   // [rows, Length] what the network sees
 	Weight []float32 // [rows, Length] what each position's cross-entropy counts, 0 where it is visible
 	Time   []float32 // [rows] t times 1000, the time input of a network that has one
-	Rate   []float32 // [rows] how much is noise: for losses by noise level, and input of the graph of uniform noise
+	Rate   []float32 // [rows] how much is noise: for losses by noise level, and input of the graph of uniform noise; continuous: sigma
+	Noise  []float32 // [rows, Length, Width] normal, for ContinuousObjective only
+	Again  []float32 // [rows] 1 where the network is fed with what it said first, for ContinuousObjective only
 }
 
 // Draw masks a piece of a batch. tokens are [b.Count, Length], ids 0…Vocab-1; free says which of them may be masked (padding and
@@ -73,7 +77,7 @@ func checkTokens(tokens []int32, free []bool, rows, length, vocab int) error {
 
 func (d *Draws) size(rows, length int) {
 	if cap(d.Input) < rows*length || cap(d.Time) < rows {
-		*d = Draws{make([]int32, rows*length), make([]float32, rows*length), make([]float32, rows), make([]float32, rows)}
+		*d = Draws{Input: make([]int32, rows*length), Weight: make([]float32, rows*length), Time: make([]float32, rows), Rate: make([]float32, rows)}
 	}
 	d.Input, d.Weight, d.Time, d.Rate = d.Input[:rows*length], d.Weight[:rows*length], d.Time[:rows], d.Rate[:rows]
 	clear(d.Weight)

@@ -38,18 +38,26 @@ func TestDrawsNeverChange(t *testing.T) {
 		return rngtest.Digest(t, c.Tokens)
 	}
 	toy, c := newToy(), NewCanvas(200, toyLength, toyVocab)
-	if err := (&UniformSampler{Steps: 5, Seed: 4}).Sample(toy.uniformModel, c); err != nil {
+	if _, err := (&UniformSampler{Steps: 5, Seed: 4}).Sample(toy.uniformModel, c); err != nil {
+		t.Fatal(err)
+	}
+	continuous := DefaultContinuous(vocab, length, 3)
+	o, flow := toyContinuous(), NewCanvas(200, toyLength, toyVocab)
+	if _, err := (&ContinuousSampler{Objective: o, Steps: 5, Seed: 4}).Sample(toy.vectorModel(o), toyTable, flow); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ what, got, want string }{
 		{"by count", draws(&Objective{Form: ByCount, Vocab: vocab, Length: length}), "e5ff824e458ca389"},
 		{"by count, spread", draws(&Objective{Form: ByCount, LowDiscrepancy: true, Vocab: vocab, Length: length}), "18747921d3006671"},
 		{"by time", draws(&Objective{Vocab: vocab, Length: length}), "14aa89b9df613278"},
+		{"block", draws(&BlockObjective{Objective: DefaultObjective(vocab, length), Block: 6}), "b4a49a099533288d"},
+		{"continuous", draws(&continuous), "de10ecc3b58d36c0"},
 		{"uniform", draws(&UniformObjective{Vocab: vocab, Length: length}), "65ed13dd3ed98e98"},
 		{"ancestral", samples(&Sampler{Steps: 3, Seed: 4}), "c9d018028af94266"},
 		{"first-hitting", samples(&Sampler{Method: FirstHitting, Seed: 4}), "90b2cc371e6d7cf6"},
 		{"remask", samples(&Sampler{Method: Remask, Steps: 5, Eta: 0.5, Seed: 4}), "2912b50bddd13445"},
 		{"confidence", samples(&Sampler{Method: Confidence, Steps: 2, Seed: 4}), "9936b07769bcccc6"},
+		{"continuous sampler", rngtest.Digest(t, flow.Tokens), "19cd40c95b5fc1d7"},
 		{"uniform sampler", rngtest.Digest(t, c.Tokens), "4eb29665ff967da4"},
 	} {
 		if c.got != c.want {

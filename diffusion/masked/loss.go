@@ -18,8 +18,13 @@ type Inputs struct {
 	Input  *graph.Node // [B, L] int32 Draws.Input
 	Weight *graph.Node // [B, L] Draws.Weight
 	Time   *graph.Node // [B] Draws.Time, nil for networks that do not read it
-	Rate   *graph.Node // [B] Draws.Rate, for UniformObjective only
+	Rate   *graph.Node // [B] Draws.Rate, for UniformObjective and ContinuousObjective only
 	Class  *graph.Node // [B] int32, or nil
+
+	// For ContinuousObjective only.
+	Noise *graph.Node                        // [B, L, Width] Draws.Noise
+	Again *graph.Node                        // [B] Draws.Again
+	Table func(like *graph.Node) *graph.Node // the embeddings of all tokens, [V, Width], of like's type
 }
 
 // Loss builds the training loss: the mean over the batch, a scalar, and each row's, [B], in nats per token: the weighted sum of the

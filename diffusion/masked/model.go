@@ -41,6 +41,8 @@ type Canvas struct {
 	Length int
 	Vocab  int
 	First  uint64 // index of the first row: row i of any batch gets the draws of sample First+i
+	// Fill ends what a [Sampler] fills: masks from this place on stay, as a context of which nothing is known. 0 fills all.
+	Fill int
 }
 
 // NewCanvas returns a canvas of masks.
@@ -57,6 +59,14 @@ func (c *Canvas) Rows() int { return len(c.Tokens) / c.Length }
 
 // Row returns row i.
 func (c *Canvas) Row(i int) []int32 { return c.Tokens[i*c.Length:][:c.Length] }
+
+// end is the place where filling ends.
+func (c *Canvas) end() int {
+	if c.Fill > 0 {
+		return min(c.Fill, c.Length)
+	}
+	return c.Length
+}
 
 func (c *Canvas) masked(place int) bool { return c.Tokens[place] == int32(c.Vocab) }
 

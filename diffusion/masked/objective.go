@@ -84,8 +84,10 @@ func (b Batch) check() error {
 }
 
 // spread is the quantile in (0, 1) that row i of the piece is drawn at.
-func (b Batch) spread(i int, even bool) float64 {
-	index := b.First + i
+func (b Batch) spread(i int, even bool) float64 { return b.quantile(b.First+i, even) }
+
+// quantile is that of item index of Total.
+func (b Batch) quantile(index int, even bool) float64 {
 	if !even {
 		return rng.ForStep(b.Seed, b.Step, index, drawTime).Uniform(0)
 	}

@@ -91,12 +91,12 @@ func (s *Sampler) Sample(m Model, c *Canvas) (calls int, err error) {
 		return 0, err
 	}
 	r := newRun(s, m, c)
-	block := c.Length
+	block, end := c.end(), c.end()
 	if s.Block > 0 {
-		block = min(s.Block, c.Length)
+		block = min(s.Block, end)
 	}
-	for lo := 0; lo < c.Length && err == nil; lo += block {
-		r.lo, r.hi = lo, min(lo+block, c.Length)
+	for lo := 0; lo < end && err == nil; lo += block {
+		r.lo, r.hi = lo, min(lo+block, end)
 		err = r.fill()
 	}
 	if errors.Is(err, ErrDone) {
@@ -105,9 +105,10 @@ func (s *Sampler) Sample(m Model, c *Canvas) (calls int, err error) {
 	return r.calls, err
 }
 
-// Slide fills a canvas longer than the model's rows: the model sees window tokens, moves on by stride, and what the previous window
-// filled is the next one's prompt (Sahoo et al. 2024, section 5.4). The model is called with rows of window tokens.
-func (s *Sampler) Slide(m Model, c *Canvas, window, stride int) (calls int, err error) {
+// Slide fills a canvas longer than a model's rows by a function that fills one of window places: it moves on by stride, and what was
+// filled is the next window's prompt (Sahoo et al. 2024, section 5.4). fill is given the window, its place in the canvas, and a number to
+// be added to the seed, so that windows do not repeat their draws. The sum of what fill returns, its calls of the model, is returned.
+func (c *Canvas) Slide(window, stride int, fill func(part *Canvas, lo int, seed uint64) (calls int, err error)) (calls int, err error) {
 	if window < 1 || stride < 1 || stride > window {
 		return 0, fmt.Errorf("masked: windows of %d tokens by %d: need 1 <= stride <= window", window, stride)
 	}
@@ -115,16 +116,15 @@ func (s *Sampler) Slide(m Model, c *Canvas, window, stride int) (calls int, err 
 		return 0, err
 	}
 	if c.Length <= window {
-		return s.Sample(m, c)
+		return fill(c, 0, 0)
 	}
 	part := &Canvas{Tokens: make([]int32, c.Rows()*window), Length: window, Vocab: c.Vocab, First: c.First}
-	seeded := *s
-	for lo := 0; ; lo += stride {
+	for lo, k := 0, uint64(0); ; lo, k = lo+stride, k+1 {
 		lo = min(lo, c.Length-window)
 		for i := range c.Rows() {
 			copy(part.Row(i), c.Row(i)[lo:])
 		}
-		n, err := seeded.Sample(m, part)
+		n, err := fill(part, lo, k<<40) // far from a neighbouring seed
 		calls += n
 		for i := range c.Rows() {
 			copy(c.Row(i)[lo:], part.Row(i))
@@ -132,8 +132,16 @@ func (s *Sampler) Slide(m Model, c *Canvas, window, stride int) (calls int, err 
 		if err != nil || lo == c.Length-window {
 			return calls, err
 		}
-		seeded.Seed += 1 << 40 // the next window's draws are others, and not those of a neighbouring seed
 	}
+}
+
+// Slide fills a canvas longer than the model's rows, window by window: [Canvas.Slide] with Sample.
+func (s *Sampler) Slide(m Model, c *Canvas, window, stride int) (calls int, err error) {
+	return c.Slide(window, stride, func(part *Canvas, _ int, seed uint64) (int, error) {
+		seeded := *s
+		seeded.Seed += seed
+		return seeded.Sample(m, part)
+	})
 }
 
 // StopAfter wraps a model so that sampling in blocks ends once every row has the token eos before its first mask.

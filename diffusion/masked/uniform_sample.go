@@ -25,13 +25,13 @@ func (s *UniformSampler) Check() error {
 }
 
 // Sample fills the masks of a canvas: with uniform noise first, then step by step with text; what is given stays. The model never sees the
-// mask. Row i depends on the seed and on First+i alone.
-func (s *UniformSampler) Sample(m Model, c *Canvas) error {
+// mask. Row i depends on the seed and on First+i alone. It returns how often the model was called.
+func (s *UniformSampler) Sample(m Model, c *Canvas) (calls int, err error) {
 	if err := s.Check(); err != nil {
-		return err
+		return 0, err
 	}
 	if err := c.check(); err != nil {
-		return err
+		return 0, err
 	}
 	r := newRun(&Sampler{Seed: s.Seed, Temperature: s.Temperature}, m, c)
 	for i := range c.Tokens {
@@ -44,18 +44,18 @@ func (s *UniformSampler) Sample(m Model, c *Canvas) error {
 		r.step++
 		rate, next := s.Schedule.Rate(float64(s.Steps-k)/float64(s.Steps)), s.Schedule.Rate(float64(s.Steps-k-1)/float64(s.Steps))
 		if err := r.predict(rate); err != nil {
-			return err
+			return r.calls, err
 		}
 		for i := range c.Tokens {
 			if r.given[i] {
 				continue
 			}
 			if err := r.resample(i, rate, next); err != nil {
-				return err
+				return r.calls, err
 			}
 		}
 	}
-	return nil
+	return r.calls, nil
 }
 
 // resample draws the token at a place for the noise next from that at noise rate (Schiff et al. 2024, equation 13):

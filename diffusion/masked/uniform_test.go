@@ -154,7 +154,7 @@ func TestUniformSampler(t *testing.T) {
 	s := UniformSampler{Steps: 150, Seed: 4}
 	const rows = 2000
 	c := NewCanvas(rows, toyLength, toyVocab)
-	if err := s.Sample(toy.uniformModel, c); err != nil {
+	if _, err := s.Sample(toy.uniformModel, c); err != nil {
 		t.Fatal(err)
 	}
 	counts := make([]float64, 27)
@@ -166,10 +166,10 @@ func TestUniformSampler(t *testing.T) {
 	}
 	given := NewCanvas(4, toyLength, toyVocab)
 	given.Row(2)[1] = 2
-	if err := s.Sample(toy.uniformModel, given); err != nil || given.Row(2)[1] != 2 {
+	if _, err := s.Sample(toy.uniformModel, given); err != nil || given.Row(2)[1] != 2 {
 		t.Errorf("a given token became %d (%v)", given.Row(2)[1], err)
 	}
-	if err := (&UniformSampler{}).Sample(toy.uniformModel, given); err == nil {
+	if _, err := (&UniformSampler{}).Sample(toy.uniformModel, given); err == nil {
 		t.Error("no steps were accepted")
 	}
 }

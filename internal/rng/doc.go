@@ -15,8 +15,9 @@
 //
 //	1 … 11               package data: order, crop, flip, augmentation, …
 //	0, 1, 2, …           the steps of a sampler in packages diffusion and diffusion/masked
+//	0xD000_0000 …        package eval; from 0xD100_0000 on, package eval/features
 //	0xE000_0000 …        training draws of package diffusion/masked
-//	0xF000_0000 …        training draws of package diffusion
+//	0xF000_0000 …        training draws of package diffusion; from 0xF100_0000 on, its likelihoods
 //
 // Data and samplers share the small numbers. That is harmless: no one draw is made of both.
 //

@@ -54,7 +54,16 @@ func (f *File) Float32s(name string) ([]float32, error) {
 		return nil, err
 	}
 	t, _ := f.Info(name)
-	switch t.DType {
+	values, err := Float32s(t.DType, b)
+	if err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", name, err)
+	}
+	return values, nil
+}
+
+// Float32s turns the little-endian bytes of floating-point numbers into float32, as [File.Float32s] does.
+func Float32s(d DType, b []byte) ([]float32, error) {
+	switch d {
 	case F32:
 		return Values[float32](b)
 	case F64:
@@ -64,7 +73,7 @@ func (f *File) Float32s(name string) ([]float32, error) {
 	case F16:
 		return convert(b, half)
 	}
-	return nil, fmt.Errorf("tensor %q: %v is not a type that float32 can take over", name, t.DType)
+	return nil, fmt.Errorf("%v is not a type that float32 can take over", d)
 }
 
 func convert[T Number](b []byte, f func(T) float32) ([]float32, error) {

@@ -9,13 +9,26 @@ import (
 
 // Attend is scaled dot-product attention, softmax(q·kᵀ/√d)·v (Vaswani et al. 2017,
 // equation 1), over q, k, v [B, S, heads, d]. It uses the backend's fused pair of forward
-// and gradient if there is one, and plain ops otherwise. mask, if not nil, is boolean and
-// broadcasts to [B, S, heads, S]; where false, a query does not see a key.
+// and gradient if there is one, and plain ops otherwise. mask, if not nil, broadcasts to
+// [B, S, heads, S] (queries before heads): either booleans, false where a query does not see a key, or numbers
+// of q's type that are added to the scores, [Unseen] where it does not. The engine is faster with numbers.
 func Attend(q, k, v, mask *Node) *Node {
 	d := q.Shape().Dimensions[3]
 	out, _ := attention.Core(q, k, v, attention.LayoutBSHD, attention.CoreOptions{
 		Scale:         1 / math.Sqrt(float64(d)),
 		AttentionMask: mask,
+	})
+	return out
+}
+
+// Unseen, added to a score, hides a key: finite, so that a row of nothing else gives no NaN.
+const Unseen = -1e30
+
+// AttendCausal is Attend where every query sees the keys up to its own place. The engine leaves out the work of the others.
+func AttendCausal(q, k, v *Node) *Node {
+	out, _ := attention.Core(q, k, v, attention.LayoutBSHD, attention.CoreOptions{
+		Scale:         1 / math.Sqrt(float64(q.Shape().Dimensions[3])),
+		UseCausalMask: true,
 	})
 	return out
 }

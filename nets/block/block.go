@@ -43,9 +43,14 @@ type Ctx struct {
 	// computes it again in the backward pass (gradient checkpointing): less memory, about
 	// a third more work.
 	Recompute bool
+	// Augment tells what augmentation did to each sample, [B, values], to networks that are conditioned on it. Nil says that nothing
+	// was done, as sampling and evaluation want it.
+	Augment *Node
 	// Frozen writes the present values of the weights into the graph as constants, for graphs that run often while the
 	// weights stay: the engine then prepares them once. It costs their memory again.
 	Frozen bool
+	// Adapt, if set, changes a weight before it is used: what fine-tuning adds to frozen weights (package finetune).
+	Adapt func(p *Param, w *Node) *Node
 
 	dropouts uint32 // dropout layers passed so far: each draws from its own stream
 }
@@ -60,10 +65,18 @@ func (c *Ctx) Weight(p *Param, like *Node) *Node {
 	if err := p.fits(v.Shape().Dimensions); err != nil {
 		panic(err)
 	}
-	if c.Frozen {
-		return graph.ConvertDType(graph.ConstTensor(like.Graph(), v.MustValue()), like.DType())
+	w := graph.ConvertDType(c.value(v, like), like.DType())
+	if c.Adapt != nil {
+		return c.Adapt(p, w)
 	}
-	return graph.ConvertDType(v.NodeValue(like.Graph()), like.DType())
+	return w
+}
+
+func (c *Ctx) value(v *model.Variable, like *Node) *Node {
+	if c.Frozen {
+		return graph.ConstTensor(like.Graph(), v.MustValue())
+	}
+	return v.NodeValue(like.Graph())
 }
 
 func missing(c *Ctx, p *Param) error {

@@ -13,13 +13,19 @@ type Rotary struct{ cos, sin *Node } // [1, S, 1, d/2]
 // type: channel i is paired with channel i+d/2, and the pair at position s is turned by the angle
 // s·base^(−2i/d). base is 10000 in most models.
 func NewRotary(like *Node, length, d int, base float64) Rotary {
+	return NewRotaryCopies(like, length, 1, d, base)
+}
+
+// NewRotaryCopies is NewRotary for rows that hold the same length positions several times, one copy after another.
+func NewRotaryCopies(like *Node, length, copies, d int, base float64) Rotary {
 	half := d / 2
-	cos, sin := make([]float64, length*half), make([]float64, length*half)
-	for s := range length {
+	cos, sin := make([]float64, length*copies*half), make([]float64, length*copies*half)
+	for s := range length * copies {
 		for i := range half {
-			sin[s*half+i], cos[s*half+i] = math.Sincos(float64(s) * math.Pow(base, -float64(2*i)/float64(d)))
+			sin[s*half+i], cos[s*half+i] = math.Sincos(float64(s%length) * math.Pow(base, -float64(2*i)/float64(d)))
 		}
 	}
+	length *= copies
 	table := func(v []float64) *Node { return graph.Reshape(graph.ConstAs(like, v), 1, length, 1, half) }
 	return Rotary{table(cos), table(sin)}
 }

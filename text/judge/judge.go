@@ -2,22 +2,38 @@
 // a judge honest, since a text that repeats itself is very likely: entropy, distinct n-grams, repetition, distance of the n-grams from real
 // text's, and the share copied from the training text.
 //
+// [Likelihood] is the other half: bits per character and per byte of a held-out text under a model, with standard errors, whoever computed
+// its nats. A [Report] holds all of it.
+//
 // All functions take tokens: samples are rows of ids, and n-grams do not cross rows.
 package judge
 
 import (
 	"fmt"
+	"iter"
 	"math"
 
 	"github.com/ebb-ml/ebb/internal/rng"
 )
 
 // ngrams calls f with a key for every n-gram of every row. The key is a 64-bit hash: two of a million n-grams share one with probability
-// 3e-8.
+// 3e-8. It is rolled from place to place: Σ mix(id_k)·base^(n-1-k), mixed once more.
 func ngrams(rows [][]int32, n int, f func(key uint64)) {
+	const base = 0x9E3779B97F4A7C15
+	power := uint64(1) // base^n
+	for range n {
+		power *= base
+	}
 	for _, row := range rows {
-		for i := 0; i+n <= len(row); i++ {
-			f(key(row[i : i+n]))
+		h := uint64(0)
+		for i, id := range row {
+			h = h*base + rng.SplitMix64(uint64(uint32(id)))
+			if i >= n {
+				h -= power * rng.SplitMix64(uint64(uint32(row[i-n])))
+			}
+			if i+1 >= n {
+				f(rng.Mix64(h))
+			}
 		}
 	}
 }
@@ -85,16 +101,35 @@ func Divergence(a, b [][]int32, n int) (float64, error) {
 	return max(d, 0), nil
 }
 
-// Copied is the share of the n-grams of samples (20-grams, usually) that stand in the training text, which is given in rows of any length.
-// NaN if no sample has n tokens.
-func Copied(samples, training [][]int32, n int) float64 {
-	counts, total := count(samples, n)
-	found := 0
-	ngrams(training, n, func(k uint64) {
-		if c, ok := counts[k]; ok {
-			found += c
-			delete(counts, k)
+// Copied is, for each set of rows, the share of its n-grams (20-grams, usually) that stand in the training text. That is read once, in rows
+// of any length, which should overlap by n-1 tokens; memory holds the n-grams of the sets only. NaN for a set whose rows have no n tokens.
+func Copied(n int, training iter.Seq2[[]int32, error], sets ...[][]int32) ([]float64, error) {
+	sought, total, found := map[uint64][]int{}, make([]int, len(sets)), make([]int, len(sets))
+	for i, rows := range sets {
+		ngrams(rows, n, func(k uint64) {
+			if sought[k] == nil {
+				sought[k] = make([]int, len(sets))
+			}
+			sought[k][i]++
+			total[i]++
+		})
+	}
+	for row, err := range training {
+		if err != nil {
+			return nil, err
 		}
-	})
-	return float64(found) / float64(total)
+		ngrams([][]int32{row}, n, func(k uint64) {
+			if counts, ok := sought[k]; ok {
+				for i, c := range counts {
+					found[i] += c
+				}
+				delete(sought, k)
+			}
+		})
+	}
+	shares := make([]float64, len(sets))
+	for i := range shares {
+		shares[i] = float64(found[i]) / float64(total[i])
+	}
+	return shares, nil
 }

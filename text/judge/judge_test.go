@@ -2,7 +2,9 @@ package judge
 
 import (
 	"fmt"
+	"iter"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -15,11 +17,36 @@ func near(t *testing.T, what string, got, want, tol float64) {
 
 var rows = [][]int32{{0, 1, 0, 1, 2}, {0, 1, 0}}
 
+// one is a training text of one row.
+func one(row []int32) iter.Seq2[[]int32, error] {
+	return func(yield func([]int32, error) bool) { yield(row, nil) }
+}
+
+// Rolled keys must be those of the n-gram alone, wherever it stands.
+func TestKeysDoNotDependOnThePlace(t *testing.T) {
+	for n := 1; n <= 5; n++ {
+		row := []int32{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5}
+		var rolled, alone []uint64
+		ngrams([][]int32{row}, n, func(k uint64) { rolled = append(rolled, k) })
+		for i := 0; i+n <= len(row); i++ {
+			ngrams([][]int32{row[i : i+n]}, n, func(k uint64) { alone = append(alone, k) })
+		}
+		if !slices.Equal(rolled, alone) {
+			t.Errorf("%d-grams: %x, alone %x", n, rolled, alone)
+		}
+	}
+}
+
 func TestMeasures(t *testing.T) {
 	near(t, "entropy", Entropy(rows), -(4*math.Log(0.5)+3*math.Log(3./8)+math.Log(1./8))/8, 1e-12)
 	near(t, "distinct bigrams", Distinct(rows, 2), 3./6, 1e-12)
 	near(t, "repetition of bigrams", Repetition(rows, 2), 1./6, 1e-12)
-	near(t, "copied", Copied(rows, [][]int32{{5, 0, 1, 0, 9, 1, 2}}, 3), 2./4, 1e-12)
+	copied, err := Copied(3, one([]int32{5, 0, 1, 0, 9, 1, 2}), rows, [][]int32{{0, 9, 1}, {1, 0, 9}, {1, 0, 8}}, [][]int32{{1}})
+	if err != nil || !math.IsNaN(copied[2]) {
+		t.Fatal(copied, err)
+	}
+	near(t, "copied", copied[0], 2./4, 1e-12)
+	near(t, "copied of another set", copied[1], 2./3, 1e-12)
 	if !math.IsNaN(Distinct(rows, 9)) {
 		t.Error("distinct 9-grams of short rows must be NaN")
 	}

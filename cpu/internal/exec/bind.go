@@ -14,7 +14,7 @@ func (f *fused) bindCode(k *kernels) {
 			continue
 		}
 		class := f.regs[i].class
-		f.code[class] = append(f.code[class], f.bind(k, i, in))
+		f.code[class] = append(f.code[class], instruction{i, f.bind(k, i, in)})
 	}
 }
 
@@ -36,8 +36,12 @@ func (f *fused) bind(k *kernels, d int, in ir.Instr) func(t *tile) {
 	case len(in.Args) == 1:
 		a, op := in.Args[0], k.set.Vector.Unary[k.unary[in.Op]]
 		return func(t *tile) { op(t.r[d], t.r[a]) }
+	case len(in.Args) == 2 && (f.perRow(d, in.Args[0]) || f.perRow(d, in.Args[1])):
+		return f.bindRowBinary(k, d, in)
 	case len(in.Args) == 2:
 		return f.bindBinary(k, d, k.binary[in.Op], in.Args[0], in.Args[1])
+	case in.Op == ir.MulAdd && (f.perRow(d, in.Args[1]) || f.perRow(d, in.Args[2])):
+		return f.bindRowMulAdd(k, d, in.Args)
 	case in.Op == ir.MulAdd:
 		return f.bindMulAdd(k, d, in.Args)
 	case in.Op == ir.Primitive(compute.OpTypeClamp): // min, x, max
@@ -50,6 +54,10 @@ func (f *fused) bind(k *kernels, d int, in ir.Instr) func(t *tile) {
 
 func (f *fused) bindReduce(k *kernels, d int, in ir.Instr) func(t *tile) {
 	a := in.Args[0]
+	if len(in.Args) == 2 {
+		b, n := in.Args[1], f.rowLength(in.Keep)
+		return func(t *tile) { k.set.Vector.RowSumProduct(t.r[d], t.r[a], t.r[b], n) }
+	}
 	kind := map[compute.OpType]compute.ReduceOpType{compute.OpTypeReduceSum: compute.ReduceOpSum,
 		compute.OpTypeReduceMax: compute.ReduceOpMax, compute.OpTypeReduceMin: compute.ReduceOpMin}[compute.OpType(in.Op)]
 	axes := f.layout(f.p.Code[a].Keep, in.Keep)

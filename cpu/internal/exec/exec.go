@@ -270,11 +270,19 @@ func (c *context) runSteps(arena []byte) error {
 		}
 		start := time.Now()
 		if err := c.runStep(s, scratch); err != nil {
-			return fmt.Errorf("cpu: %s: %w", n.Op, err)
+			return fmt.Errorf("cpu: %s: %w", operation(n), err)
 		}
 		c.profile.add(i, time.Since(start))
 	}
 	return nil
+}
+
+// operation names a node, a program by what it computes.
+func operation(n *ir.Node) string {
+	if p, ok := n.Attr.(*ir.Program); ok {
+		return fmt.Sprintf("%s(%s)", n.Op, p.Operations())
+	}
+	return n.Op.String()
 }
 
 // runStep turns a kernel's panic into an error.

@@ -33,10 +33,11 @@ type fused struct {
 	rows      int // range of j in a whole tile
 	prefix    int
 	perPrefix int // tiles for one prefix
-	code      [3][]func(t *tile)
+	code      [3][]instruction
 	regs      []register
 	reduces   []*reduction
 	stores    []store
+	factors   []int32  // of each output that sums a product: the second factor's register, else -1
 	loads     []int    // registers that are loads
 	direct    [3][]int // those used where they lie, by class
 	written   []int    // registers in an output's memory
@@ -45,6 +46,12 @@ type fused struct {
 	unitTiles int      // tiles that must stay in one task
 	tasks     int
 	partials  int // floats of partial results of one task
+}
+
+// instruction computes a register.
+type instruction struct {
+	reg int
+	run func(t *tile)
 }
 
 // register says where a register's values are.
@@ -70,6 +77,7 @@ type store struct{ reg, out int }
 func newFused(p *ir.Program, in, out []dtypes.DType, k *kernels) *fused {
 	f := &fused{p: p, in: in, out: out}
 	f.shapeTile()
+	f.absorb()
 	f.layRegisters()
 	f.bindCode(k)
 	f.planReductions(k)
@@ -280,8 +288,11 @@ func (f *fused) lastUses() []int {
 			last[a] = i
 		}
 	}
-	for _, o := range f.p.Outputs {
+	for i, o := range f.p.Outputs {
 		last[o.Reg] = len(f.p.Code)
+		if b := f.factors[i]; b >= 0 {
+			last[b] = len(f.p.Code)
+		}
 	}
 	return last
 }

@@ -11,6 +11,7 @@ import (
 type reduction struct {
 	op      *reducer
 	reg     int
+	factor  int32 // register of the second factor if a product is summed, else -1
 	out     int
 	keep    uint32
 	size    int // of the whole output
@@ -34,7 +35,7 @@ func (f *fused) planReductions(k *kernels) {
 		if out.Reduce == compute.ReduceOpUndefined {
 			continue
 		}
-		r := &reduction{op: k.reducers[out.Reduce], reg: int(out.Reg), out: o, keep: out.Keep, size: f.p.Size(out.Keep),
+		r := &reduction{op: k.reducers[out.Reduce], reg: int(out.Reg), factor: f.factors[o], out: o, keep: out.Keep, size: f.p.Size(out.Keep),
 			keepsJ: out.Keep&f.bit(f.j) != 0, axes: f.layout(f.p.Code[out.Reg].Keep, out.Keep)}
 		r.unit = f.innerSize(out.Keep)
 		r.strides = f.newLoad(ir.Instr{Keep: out.Keep}).strides

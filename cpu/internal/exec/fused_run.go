@@ -1,7 +1,12 @@
 package exec
 
 import (
+	"fmt"
+	"math"
+
 	"github.com/gomlx/compute/dtypes"
+
+	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
 
 // tile is one worker's state while it runs a program.
@@ -20,6 +25,7 @@ type tile struct {
 	rows   int
 	start  int // first index of j
 	group  []int
+	now    int // the instruction that runs, or those of the program and the output that is reduced
 }
 
 // scratch returns the floats of scratch that a run needs: every worker's space, then the partial results.
@@ -30,6 +36,7 @@ func (f *fused) run(c *context, in, out [][]byte, scratch []float32) {
 	c.runner.Run(f.tasks, func(worker, task int) {
 		t := c.tile(worker)
 		t.open(f, c.kernels, in, out, scratch[worker*f.floats:(worker+1)*f.floats])
+		defer t.namePanic()
 		if f.partials > 0 {
 			at := c.runner.Workers()*f.floats + task*f.partials
 			t.part = scratch[at : at+f.partials]
@@ -61,6 +68,7 @@ func (t *tile) open(f *fused, k *kernels, in, out [][]byte, space []float32) {
 		}
 	}
 	t.rows = f.rows
+	t.now = math.MaxInt
 }
 
 func floatsIf(b []byte, d dtypes.DType) []float32 {
@@ -106,9 +114,25 @@ func (t *tile) runTiles(from, to int) {
 }
 
 func (t *tile) exec(class int) {
-	for _, op := range t.f.code[class] {
-		op(t)
+	for _, in := range t.f.code[class] {
+		t.now = in.reg
+		in.run(t)
 	}
+}
+
+// namePanic, deferred, adds to a panic the operation of the user's graph that it happened in.
+func (t *tile) namePanic() {
+	r := recover()
+	if r == nil {
+		return
+	}
+	name := ir.Fused.String()
+	if n := len(t.f.p.Code); t.now < n {
+		name = t.f.p.Code[t.now].Op.Captured()
+	} else if t.now < n+len(t.f.p.Outputs) {
+		name = t.f.p.Outputs[t.now-n].Captured()
+	}
+	panic(fmt.Errorf("%s: %v", name, r))
 }
 
 // setRows resizes the registers that vary along j.
@@ -209,30 +233,47 @@ func (t *tile) beginReductions(from, to int) {
 // accumulate takes tile i into every reduction; to is the end of the task.
 func (t *tile) accumulate(i, to int) {
 	for _, r := range t.f.reduces {
+		t.now = len(t.f.p.Code) + r.out
 		src := t.r[r.reg]
 		tmp := t.space[r.tmp : r.tmp+2*t.f.rows*t.f.inner]
 		if r.keepsJ {
 			n := t.rows * r.unit
 			at := dot(t.index, r.strides) + t.start*r.unit
 			if dst := t.place(r)[at : at+n]; r.again {
-				t.k.reduce(r.op, tmp[:n], src, r.axes, t.rows, tmp[n:])
+				t.reduce(r, tmp[:n], src, tmp[n:])
 				r.op.combine(dst, dst, tmp[:n])
 			} else {
-				t.k.reduce(r.op, dst, src, r.axes, t.rows, tmp)
+				t.reduce(r, dst, src, tmp)
 			}
 			continue
 		}
 		acc := t.space[r.acc : r.acc+r.columns]
-		if r.columns == 1 {
+		v := &t.k.set.Vector
+		switch {
+		case r.columns == 1 && r.factor >= 0:
+			v.RowSumProduct(tmp[:1], src, t.r[r.factor], len(src))
+			r.op.combine(acc, acc, tmp[:1])
+		case r.columns == 1:
 			tmp[0] = r.op.whole(src)
 			r.op.combine(acc, acc, tmp[:1])
-		} else {
+		case r.factor >= 0:
+			v.ColumnSumProduct(acc, src, t.r[r.factor])
+		default:
 			r.op.columns(acc, src)
 		}
 		if i+1 == to || t.groupEnds(r, i+1) {
 			t.deliver(r, acc, tmp)
 		}
 	}
+}
+
+// reduce combines a tile to one value for each index of j and of the inner dimensions that are kept.
+func (t *tile) reduce(r *reduction, dst, src, tmp []float32) {
+	if r.factor >= 0 {
+		t.k.set.Vector.RowSumProduct(dst, src, t.r[r.factor], r.axes[1].size)
+		return
+	}
+	t.k.reduce(r.op, dst, src, r.axes, t.rows, tmp)
 }
 
 // place is where a reduction delivers to.

@@ -77,7 +77,7 @@ func (g *grower) shape() []int {
 func (g *grower) grow() {
 	x := g.pick()
 	s := g.Shape(x)
-	switch rapid.IntRange(0, 11).Draw(g.T, "kind") {
+	switch rapid.IntRange(0, 13).Draw(g.T, "kind") {
 	case 0, 1:
 		g.add(g.same(rapid.SampledFrom([]compute.OpType{compute.OpTypeNeg, compute.OpTypeTanh, compute.OpTypeLogistic,
 			compute.OpTypeAbs, compute.OpTypeSin}).Draw(g.T, "unary"), x))
@@ -97,6 +97,8 @@ func (g *grower) grow() {
 		less := g.op(compute.OpTypeLessThan, nil, shapes.Make(dtypes.Bool, s.Dimensions...), x, g.like(x))
 		g.add(g.op(compute.OpTypeWhere, nil, s, less, g.like(x), g.like(x)))
 		g.add(g.op(compute.OpTypeConvertDType, nil, s, less))
+	case 12, 13:
+		g.rowwise(x)
 	case 9:
 		perm := rapid.Permutation(identityOf(s.Rank())).Draw(g.T, "perm")
 		dims := make([]int, len(perm))
@@ -104,6 +106,26 @@ func (g *grower) grow() {
 			dims[i] = s.Dimensions[p]
 		}
 		g.add(g.op(compute.OpTypeTranspose, ir.Transpose{Perm: perm}, f32(dims...), x))
+	}
+}
+
+// rowwise joins x with a value for each of its rows: the mean of a product, as normalisations and their gradients do.
+func (g *grower) rowwise(x ir.Value) {
+	s := g.Shape(x)
+	last := s.Rank() - 1
+	if last < 0 {
+		return
+	}
+	sum := g.reduce(compute.OpTypeReduceSum, g.same(compute.OpTypeMul, x, g.like(x)), last)
+	mean := g.broadcast(g.same(compute.OpTypeMul, sum, g.scalar(1/float32(s.Dimensions[last]))), s.Dimensions, identityOf(last)...)
+	pair := []ir.Value{x, mean}
+	if rapid.Bool().Draw(g.T, "swap") {
+		pair[0], pair[1] = mean, x
+	}
+	y := g.same(rapid.SampledFrom([]compute.OpType{compute.OpTypeSub, compute.OpTypeMul, compute.OpTypeMax}).Draw(g.T, "with rows"), pair...)
+	g.add(y)
+	if rapid.Bool().Draw(g.T, "add") {
+		g.add(g.same(compute.OpTypeAdd, y, rapid.SampledFrom([]ir.Value{mean, g.like(x)}).Draw(g.T, "what")))
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"text/tabwriter"
 	"time"
+
+	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
 
 // Profile keeps the shortest time of each step over all runs of an executable: the first run pays for page faults, and any
@@ -58,7 +60,7 @@ func (p *Profile) Rows(bySteps bool) []ProfileRow {
 		s := &p.x.steps[i]
 		name := s.kind
 		if bySteps {
-			name = p.x.g.NodeString(s.node)
+			name = p.x.nodeName(s.node)
 		}
 		k := sums[name]
 		if k == nil {
@@ -78,6 +80,15 @@ func (p *Profile) Rows(bySteps bool) []ProfileRow {
 	}
 	slices.SortFunc(rows, func(a, b ProfileRow) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	return rows
+}
+
+// nodeName is a node as one line, of a program its first line and its operations.
+func (x *Executable) nodeName(node int) string {
+	name, _, program := strings.Cut(x.g.NodeString(node), "\n")
+	if p, ok := x.g.Nodes[node].Attr.(*ir.Program); ok && program {
+		name += ": " + p.Operations()
+	}
+	return name
 }
 
 // traffic is the size of a node's inputs and outputs.
@@ -100,7 +111,6 @@ func (p *Profile) Write(w io.Writer, bySteps bool, most int) error {
 		if i == most {
 			break
 		}
-		r.Name, _, _ = strings.Cut(r.Name, "\n") // of a program its first line
 		fmt.Fprintf(t, "%.1f%%\t%.3f\t%d\t%.0f\t%.1f\t%s\n", 100*r.Share, 1e3*r.Seconds, r.Calls, r.GFLOPS, r.GBps, r.Name)
 	}
 	return t.Flush()

@@ -2,6 +2,7 @@ package ir
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -57,6 +58,52 @@ const (
 
 var programNames = map[Op]string{Load: "Load", Immediate: "Immediate", Expand: "Expand", Square: "Square",
 	Reciprocal: "Reciprocal", SiLU: "SiLU", SiLUGrad: "SiLUGrad", MulAdd: "MulAdd"}
+
+// capturedNames are the operations of the compute interface that an operation of programs stands for.
+var capturedNames = map[Op]string{Load: "ConvertDType", Immediate: "Constant", Expand: "BroadcastInDim", Square: "Mul",
+	Reciprocal: "Div", SiLU: "Logistic·Mul", SiLUGrad: "gradient of Logistic·Mul", MulAdd: "Mul·Add"}
+
+// Captured names what the operation was in the graph that the user built.
+func (op Op) Captured() string {
+	if name, ok := capturedNames[op]; ok {
+		return name
+	}
+	return op.String()
+}
+
+// Operations lists what the program computes, each operation once, by the names of the captured graph.
+func (p *Program) Operations() string {
+	var names []string
+	add := func(name string) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, in := range p.Code {
+		if in.Op != Load && in.Op != Immediate {
+			add(in.Op.Captured())
+		}
+	}
+	for _, o := range p.Outputs {
+		if o.Reduce != compute.ReduceOpUndefined {
+			add(o.Captured())
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// Captured names the reduction of an output as the compute interface does.
+func (o ProgramOutput) Captured() string {
+	switch o.Reduce {
+	case compute.ReduceOpSum:
+		return compute.OpTypeReduceSum.String()
+	case compute.ReduceOpMax:
+		return compute.OpTypeReduceMax.String()
+	case compute.ReduceOpMin:
+		return compute.OpTypeReduceMin.String()
+	}
+	return Fused.String()
+}
 
 // Full returns the mask that keeps every dimension.
 func (p *Program) Full() uint32 { return 1<<len(p.Dims) - 1 }

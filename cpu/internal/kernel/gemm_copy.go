@@ -28,13 +28,15 @@ type copying struct {
 	from     *float32
 	ld, rows int
 	to       [2]*float32
+	then     *float32 // what is copied after these rows
 }
 
 // pair describes the copying of strips i and i+1 of a layer.
 func (b *block) pair(x *layer, i int) copying {
 	row, _ := b.rowsOf(x.begin + i)
 	first, terms := b.chunkRange(x.chunk)
-	return copying{from: &b.a[first*b.spec.LDA+row], ld: b.spec.LDA, rows: terms, to: [2]*float32{b.copied(x, i), b.copied(x, i+1)}}
+	return copying{from: &b.a[first*b.spec.LDA+row], ld: b.spec.LDA, rows: terms, to: [2]*float32{b.copied(x, i), b.copied(x, i+1)},
+		then: &b.a[min(first*b.spec.LDA+row+2*b.micro.MR, len(b.a)-1)]}
 }
 
 // copyAhead begins, with strip i of a layer, to copy the next two strips, or the first two of the next layer. The strip
@@ -59,8 +61,13 @@ func (b *block) copyAhead(x, next *layer, i int) {
 
 // with computes a tile of a sweep and copies a part of the rows meanwhile.
 func (c *copying) with(x *sweep, bp, col int) {
-	x.micro.colsCopy(x.terms, x.a, &x.b[bp], &x.c[col], x.lda, x.ldb, x.ldc, x.accumulate, c.from, c.ld, c.to[0], c.to[1])
-	c.advance(x.terms / 4)
+	rows := x.terms / 4
+	ahead := c.then
+	if c.rows > rows {
+		ahead = offset(c.from, rows*c.ld)
+	}
+	x.micro.colsCopy(x.terms, x.a, &x.b[bp], &x.c[col], x.lda, x.ldb, x.ldc, x.accumulate, c.from, c.ld, c.to[0], c.to[1], ahead)
+	c.advance(rows)
 }
 
 // finish copies what is left.

@@ -171,6 +171,7 @@ func TestGemmModes(t *testing.T) {
 		{150, 140, 1100, 1, splitMatrix}, // of a transposed A, strips are copied ahead, over rows and chunks of K
 		{40, 50, 60, 20, wholeMatrices},
 		{7, 5, 1200, 9, wholeMatrices},
+		{64, 140, 1, 1, wholeMatrices}, // nothing follows the last copied strips of a transposed A
 		{17, 20, 8300, 1, splitTerms},
 	} {
 		forTiers(t, func(t *testing.T, set *Set) {

@@ -26,7 +26,7 @@ type Micro struct {
 	// floats further on. colsCopy is Cols[MR] that does the same on the way, one row every four terms: what is needed next
 	// comes while there is time to wait for it. Both are nil for the reference.
 	copyStrips func(k int, a *float32, lda int, strip, next *float32)
-	colsCopy   func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool, from *float32, ldFrom int, strip, next *float32)
+	colsCopy   func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool, from *float32, ldFrom int, strip, next, ahead *float32)
 	// add computes dst[i] += src[i]; n is a multiple of NR.
 	add func(n int, dst, src *float32)
 	// peak runs n times 24 independent vector multiply-adds; nil for the reference.

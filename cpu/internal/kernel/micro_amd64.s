@@ -3102,9 +3102,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func microAVX512Copy8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32)
+// func microAVX512Copy8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32, ahead *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·microAVX512Copy8(SB), NOSPLIT, $0-96
+TEXT ·microAVX512Copy8(SB), NOSPLIT, $0-104
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
@@ -3117,32 +3117,33 @@ TEXT ·microAVX512Copy8(SB), NOSPLIT, $0-96
 	SHLQ       $0x02, R8
 	MOVQ       strip+80(FP), R9
 	MOVQ       next+88(FP), R10
-	MOVQ       c+24(FP), R11
-	MOVQ       ldc+48(FP), R12
-	SHLQ       $0x02, R12
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
+	MOVQ       ahead+96(FP), R11
+	MOVQ       c+24(FP), R12
+	MOVQ       ldc+48(FP), R13
+	SHLQ       $0x02, R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
 	VXORPS     Z0, Z0, Z0
 	VXORPS     Z1, Z1, Z1
 	VXORPS     Z2, Z2, Z2
@@ -3276,7 +3277,7 @@ loop:
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
 	ADDQ         BX, CX
-	PREFETCHT0   (DI)(R8*8)
+	PREFETCHT0   60(DI)(R8*8)
 	VMOVUPS      (DI), Y16
 	VMOVUPS      Y16, (R9)
 	ADDQ         $0x20, R9
@@ -3284,6 +3285,8 @@ loop:
 	VMOVUPS      Y16, (R10)
 	ADDQ         $0x20, R10
 	ADDQ         R8, DI
+	PREFETCHT1   60(R11)
+	ADDQ         R8, R11
 	SUBQ         $0x04, AX
 	JGE          loop
 
@@ -3395,7 +3398,7 @@ TEXT ·copyStripsAVX512(SB), NOSPLIT, $0-40
 	JEQ   done
 
 loop:
-	PREFETCHT0 (CX)(DX*8)
+	PREFETCHT0 60(CX)(DX*8)
 	VMOVUPS    (CX), Y0
 	VMOVUPS    Y0, (BX)
 	ADDQ       $0x20, BX
@@ -5737,9 +5740,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func microAVX2Copy6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32)
+// func microAVX2Copy6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·microAVX2Copy6(SB), NOSPLIT, $0-96
+TEXT ·microAVX2Copy6(SB), NOSPLIT, $0-104
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
@@ -5752,20 +5755,21 @@ TEXT ·microAVX2Copy6(SB), NOSPLIT, $0-96
 	SHLQ       $0x02, R8
 	MOVQ       strip+80(FP), R9
 	MOVQ       next+88(FP), R10
-	MOVQ       c+24(FP), R11
-	MOVQ       ldc+48(FP), R12
-	SHLQ       $0x02, R12
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
+	MOVQ       ahead+96(FP), R11
+	MOVQ       c+24(FP), R12
+	MOVQ       ldc+48(FP), R13
+	SHLQ       $0x02, R13
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -5871,7 +5875,7 @@ loop:
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	ADDQ         BX, CX
-	PREFETCHT0   (DI)(R8*8)
+	PREFETCHT0   52(DI)(R8*8)
 	VMOVUPS      (DI), Y12
 	VMOVUPS      Y12, (R9)
 	ADDQ         $0x20, R9
@@ -5879,6 +5883,8 @@ loop:
 	VMOVUPS      Y12, (R10)
 	ADDQ         $0x20, R10
 	ADDQ         R8, DI
+	PREFETCHT1   52(R11)
+	ADDQ         R8, R11
 	SUBQ         $0x04, AX
 	JGE          loop
 
@@ -5972,7 +5978,7 @@ TEXT ·copyStripsAVX2(SB), NOSPLIT, $0-40
 	JEQ   done
 
 loop:
-	PREFETCHT0 (CX)(DX*8)
+	PREFETCHT0 52(CX)(DX*8)
 	VMOVUPS    (CX), Y0
 	VMOVUPS    Y0, (BX)
 	ADDQ       $0x20, BX

@@ -54,7 +54,7 @@ func microAVX512Cols8(k int, a *float32, b *float32, c *float32, lda int, ldb in
 func microAVX512Next8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
 
 //go:noescape
-func microAVX512Copy8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32)
+func microAVX512Copy8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32, ahead *float32)
 
 //go:noescape
 func copyStripsAVX512(k int, a *float32, lda int, strip *float32, next *float32)
@@ -110,7 +110,7 @@ func microAVX2Cols6(k int, a *float32, b *float32, c *float32, lda int, ldb int,
 func microAVX2Next6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
 
 //go:noescape
-func microAVX2Copy6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32)
+func microAVX2Copy6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32, ahead *float32)
 
 //go:noescape
 func copyStripsAVX2(k int, a *float32, lda int, strip *float32, next *float32)

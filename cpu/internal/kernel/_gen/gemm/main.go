@@ -73,6 +73,7 @@ type tile struct {
 	from        Register   // rows to be copied to strips
 	ldFrom      Register
 	strips      []Register
+	ahead       Register   // the row to be copied by the next tile, as long after this tile's first as from is
 	rowBases    []Register // pointers to rows 0, 3, 6 of A; the rows between are reached by an index of 1 or 2 times lda
 	accumulator [][vectors]VecVirtual
 }
@@ -87,7 +88,7 @@ func (t *tile) emit() {
 	case t.byRows:
 		form = "Rows"
 	case t.copies:
-		form, more = "Copy", ", from *float32, ldFrom int, strip, next *float32"
+		form, more = "Copy", ", from *float32, ldFrom int, strip, next, ahead *float32"
 	}
 	TEXT(fmt.Sprintf("micro%s%s%d", t.name, form, t.m), NOSPLIT,
 		"func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool"+more+")")
@@ -101,6 +102,7 @@ func (t *tile) emit() {
 	if t.copies {
 		t.from, t.ldFrom = Load(Param("from"), GP64()), bytesOf("ldFrom")
 		t.strips = []Register{Load(Param("strip"), GP64()), Load(Param("next"), GP64())}
+		t.ahead = Load(Param("ahead"), GP64())
 	}
 	t.aimNext()
 	t.fetch()
@@ -195,6 +197,8 @@ func (t *tile) loop(k Register) {
 	t.advance(4)
 	if t.copies {
 		copyRow(t.isa, t.from, t.ldFrom, t.strips)
+		PREFETCHT1(Mem{Base: t.ahead, Disp: lastCopied(t.isa)})
+		ADDQ(t.ldFrom, t.ahead)
 	}
 	SUBQ(Imm(4), k)
 	JGE(LabelRef("loop"))

@@ -64,9 +64,10 @@ func copyStrips(s isa) {
 }
 
 // copyRow copies eight floats to each strip, of the second from MR floats further on, and moves on to the next row. It asks
-// for a row that will be needed soon; for many at once it cannot, since they may lie in few sets of the cache.
+// for a row that will be needed soon; for many at once it cannot, since they may lie in few sets of the cache. If the floats
+// lie in two cache lines, the first one was there for the strips before.
 func copyRow(s isa, a, lda Register, strips []Register) {
-	PREFETCHT0(Mem{Base: a, Index: lda, Scale: 8})
+	PREFETCHT0(Mem{Base: a, Index: lda, Scale: 8, Disp: lastCopied(s)})
 	for j, strip := range strips {
 		v := YMM()
 		VMOVUPS(Mem{Base: a, Disp: 4 * s.mr * j}, v)
@@ -75,6 +76,9 @@ func copyRow(s isa, a, lda Register, strips []Register) {
 	}
 	ADDQ(lda, a)
 }
+
+// lastCopied is the offset of the last float that copyRow copies.
+func lastCopied(s isa) int { return 4 * (s.mr + 7) }
 
 // packTransposed writes the kernel that reads B by columns: two vectors' worth of rows of k floats, ldb apart, become a
 // panel of k rows. k is a multiple of a vector's floats.

@@ -1,0 +1,161 @@
+package assess
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ebb-ml/ebb/eval"
+	"github.com/ebb-ml/ebb/eval/report"
+)
+
+// History is what a run's log tells about its training.
+type History struct {
+	Seen    []float64 // images at each held-out loss
+	HeldOut []float64 // held-out loss of the judged weights
+	Batch   int
+}
+
+// falling says whether the last quarter of the losses still fell by more than a hundredth.
+func (h History) falling() bool {
+	n := len(h.HeldOut)
+	if n < 4 {
+		return false
+	}
+	return h.HeldOut[n-1] < 0.99*h.HeldOut[n-1-max(n/4, 1)]
+}
+
+// Context is what advice depends on besides the figures.
+type Context struct {
+	Run      string // folder
+	Data     string // training pictures, as they were named
+	Recipe   string
+	Guidance float64
+	Images   int64 // seen in training
+	History  History
+}
+
+// Advise reads the figures of a report and says what to try next. Each rule looks at intervals, not at values alone, so that chance raises
+// no advice.
+func Advise(sections []report.Section, c Context) (all []report.Advice) {
+	f := figures(sections)
+	for _, rule := range []func(found, Context) (report.Advice, bool){leaking, overfitting, copying, weakBand, longAverage, strongGuidance, unfinished} {
+		if a, ok := rule(f, c); ok {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// found are figures by name.
+type found map[string]eval.Figure
+
+func figures(sections []report.Section) found {
+	all := found{}
+	for _, s := range sections {
+		for _, f := range s.Figures {
+			all[f.Name] = f
+			if base, _, ok := strings.Cut(f.Name, "-"+f.Space); ok && f.Space != "" { // measures carry their space and number in the name
+				if _, there := all[base]; !there {
+					all[base] = f
+				}
+			}
+		}
+	}
+	return all
+}
+
+// data is how a command names the training pictures.
+func (c Context) data() string {
+	if c.Data == "" {
+		return "YOUR-PICTURES"
+	}
+	return c.Data
+}
+
+func leaking(f found, c Context) (a report.Advice, ok bool) {
+	v, ok := f[leakName]
+	if !ok || v.Value <= 0 {
+		return a, false
+	}
+	return report.Advice{Finding: fmt.Sprintf("%.1f %% of the held-out pictures are also in the training set: all figures flatter the model.", 100*v.Value),
+		Try:     "Take them out of one of the sets and measure again; ebb eval leaks lists them.",
+		Command: fmt.Sprintf("ebb eval leaks %s HELD-OUT", c.data())}, true
+}
+
+// overfitting: the gap is there, and no longer small beside the error.
+func overfitting(f found, c Context) (a report.Advice, ok bool) {
+	gap, ok := f[gapName]
+	whole := f["eps-MSE"]
+	if !ok || !(gap.Interval.Low > 0) || gap.Value < 0.03*whole.Value {
+		return a, false
+	}
+	return report.Advice{Finding: fmt.Sprintf("Overfitting: held-out pictures are denoised %.0f %% worse than those of training.", 100*gap.Value/whole.Value),
+		Try:     "More pictures help most; then augmentation that conditions the network (data.augment), dropout, a smaller network, or stopping earlier: the best checkpoint is kept.",
+		Command: fmt.Sprintf("ebb train --recipe %s --data %s --set data.augment=0.12 --run %s-augmented", c.Recipe, c.data(), c.Run)}, true
+}
+
+// copying: samples are found in the training set more often than held-out pictures are.
+func copying(f found, c Context) (a report.Advice, ok bool) {
+	rate, ok := f["copy rate"]
+	if !ok || !(rate.Interval.Low > f["held-out copy rate"].Interval.High) {
+		return a, false
+	}
+	return report.Advice{Finding: fmt.Sprintf("Copying: %.0f %% of the samples are pictures of training.", 100*rate.Value),
+		Try:     "The network has room to store its pictures. Train on more of them or with augmentation, stop earlier, or take a smaller network.",
+		Command: fmt.Sprintf("ebb train --recipe %s --data %s --set data.augment=0.12 --run %s-augmented", c.Recipe, c.data(), c.Run)}, true
+}
+
+// weakBand: at some noise levels the network is hardly better than a linear filter, while it is clearly better at others.
+func weakBand(f found, c Context) (a report.Advice, ok bool) {
+	best := 0.0
+	for _, b := range bands() {
+		best = max(best, float64(f[skillName(b)].Value))
+	}
+	for _, b := range bands() {
+		v, ok := f[skillName(b)]
+		if !ok || best < 0.1 || v.Interval.High > 0.25*best {
+			continue
+		}
+		how := map[string]string{"low": "shift the schedule towards clean pictures (diffusion.shift below 1), or draw low noise levels oftener",
+			"middle": "draw the middle noise levels oftener (diffusion.time=logit-normal)",
+			"high":   "shift the schedule towards noise (diffusion.shift above 1), or use zero_terminal_snr"}[b]
+		set := map[string]string{"low": "diffusion.shift=0.5", "middle": "diffusion.time=logit-normal", "high": "diffusion.shift=2"}[b]
+		return report.Advice{Finding: fmt.Sprintf("At %s noise the network is hardly better than a linear filter (skill %.2f; %.2f elsewhere).", b, v.Value, best),
+			Try:     "Let training spend more on these noise levels: " + how + ".",
+			Command: fmt.Sprintf("ebb finetune %s --data %s --set %s --run %s-shifted", c.Run, c.data(), set, c.Run)}, true
+	}
+	return a, false
+}
+
+// longAverage: the raw weights beat the average.
+func longAverage(f found, c Context) (a report.Advice, ok bool) {
+	v, ok := f[rawName]
+	if !ok || !(v.Interval.High < 0) {
+		return a, false
+	}
+	return report.Advice{Finding: fmt.Sprintf("The average is worse than the weights it averages (eps-MSE by %.3g): it reaches too far back for a run of %d images.", -v.Value, c.Images),
+		Try:     "Use a shorter average, or train longer.",
+		Command: fmt.Sprintf("ebb average %s --sigma-rel 0.03", c.Run)}, true
+}
+
+// strongGuidance: samples are typical but cover little, and guidance was on.
+func strongGuidance(f found, c Context) (a report.Advice, ok bool) {
+	precision, ok := f["precision"]
+	recall := f["recall"]
+	if !ok || c.Guidance <= 1.5 || !(precision.Interval.Low > recall.Interval.High) || recall.Value > 0.5*precision.Value {
+		return a, false
+	}
+	return report.Advice{Finding: fmt.Sprintf("With guidance %.3g samples are typical (precision %.2f) but cover little (recall %.2f).", c.Guidance, precision.Value, recall.Value),
+		Try:     "Guidance trades variety for typical samples: try less of it, or only at middle noise levels.",
+		Command: fmt.Sprintf("ebb eval sweep %s --guidance 1,1.25,1.5,2", c.Run)}, true
+}
+
+// unfinished: the held-out loss was still falling when training ended.
+func unfinished(f found, c Context) (a report.Advice, ok bool) {
+	if gap, there := f[gapName]; there && gap.Interval.Low > 0 || !c.History.falling() {
+		return a, false
+	}
+	return report.Advice{Finding: "The held-out loss was still falling when training ended.",
+		Try:     "Train longer: the same run goes on where it stopped.",
+		Command: fmt.Sprintf("ebb train --run %s --images %d", c.Run, 2*c.Images)}, true
+}

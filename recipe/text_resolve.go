@@ -1,0 +1,135 @@
+package recipe
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ebb-ml/ebb/nets"
+	"github.com/ebb-ml/ebb/text"
+)
+
+// ResolveText completes the configuration from the text it is to train on, as Resolve does from pictures: vocabulary, classes, and for
+// recipe text-folder row length, network and length of training.
+func (c *Config) ResolveText(s *TextSets) (notes []string, err error) {
+	t := c.Text
+	if err := c.fillTokenizer(s.Tokenizer); err != nil {
+		return nil, err
+	}
+	notes = append(notes, s.Notes...)
+	if c.Recipe == "text-folder" && c.Network.Text == nil {
+		notes = append(notes, c.fitText(s)...)
+	}
+	classes := s.Train.Meta().Classes
+	if err := sameClasses(t.Classes, classes); err != nil {
+		return nil, err
+	}
+	t.Classes = classes
+	if c.Network.Conditional && len(classes) == 0 {
+		c.Network.Conditional = false
+		notes = append(notes, "the data has no classes: training without")
+	}
+	if n := c.Network.Text; n != nil {
+		n.Vocab, n.Classes = s.Tokenizer.Vocab(), 0
+		if c.Network.Conditional {
+			n.Classes = withNull(len(classes))
+		}
+		*n = t.network(*n)
+	}
+	if err := t.longEnough(s); err != nil {
+		return nil, err
+	}
+	return notes, c.Validate()
+}
+
+// fillTokenizer takes over the tokenizer's fingerprint, or holds that of the run against it.
+func (c *Config) fillTokenizer(tok text.Tokenizer) error {
+	print, err := text.Fingerprint(tok)
+	if err != nil {
+		return err
+	}
+	if c.Text.Fingerprint != "" && c.Text.Fingerprint != print {
+		return fmt.Errorf("the text is tokenized by tokenizer %s, the run was made for %s: use the tokenizer.json of the run, or begin a new one", print, c.Text.Fingerprint)
+	}
+	c.Text.Fingerprint = print
+	return nil
+}
+
+// fitText chooses for a person's own text: rows as long as is useful and there is text for, a network as large as the text can teach.
+func (c *Config) fitText(s *TextSets) (notes []string) {
+	t, meta := c.Text, s.Train.Meta()
+	total := s.Train.Len()
+	if t.Length == 0 {
+		t.Length = 256
+		for t.Length > 16 && (total < int64(100*t.Length) || s.Valid != nil && s.Valid.Len() < int64(2*t.Length)) {
+			t.Length /= 2
+		}
+		notes = append(notes, fmt.Sprintf("rows of %d tokens: the training text has %d", t.Length, total))
+	}
+	if len(meta.Classes) > 0 && meta.Pad != text.None {
+		t.Packing = text.Separate
+		notes = append(notes, fmt.Sprintf("%d classes: each row is from one document", len(meta.Classes)))
+	}
+	n := nets.TextConfig{Dim: 256, Layers: 6, Heads: 8, Init: nets.InitZero}
+	why := "fewer than 20 million tokens"
+	switch {
+	case total < 2_000_000:
+		n.Dropout, why = 0.1, "fewer than 2 million tokens, so with dropout 0.1"
+	case total >= 20_000_000:
+		n.Dim, n.Layers, why = 512, 8, "20 million tokens or more"
+	}
+	c.Network.Text = &n
+	notes = append(notes, fmt.Sprintf("%d documents, %d characters, %d different tokens: a transformer of %d layers of width %d for %s", meta.Documents, meta.Chars,
+		meta.Vocab, n.Layers, n.Dim, why))
+	tr := &c.Train
+	if tr.Batch == 0 {
+		tr.Batch = max(1, 8192/t.Length)
+	}
+	perStep := int64(tr.Batch) * int64(t.Length)
+	if tr.Tokens == 0 {
+		tr.Tokens = min(max(20*total, 10_000_000), 200_000_000)
+		notes = append(notes, fmt.Sprintf("%d tokens to train on: the text 20 times, at least 10 million, at most 200 million; batch %d", tr.Tokens, tr.Batch))
+	}
+	if tr.Rate.Warmup == 0 {
+		tr.Rate.Warmup, tr.Rate.Horizon = min(200*perStep, tr.Tokens/10), tr.Tokens/2
+	}
+	for every, usual := range map[*int64]int64{&tr.LogEvery: 10 * perStep, &tr.EvalEvery: tr.Tokens / 20, &tr.SampleEvery: tr.Tokens / 20, &tr.SaveEvery: tr.Tokens / 20} {
+		if *every == 0 {
+			*every = max(usual, perStep)
+		}
+	}
+	return notes
+}
+
+// fewBytes of text teach a network no words: characters are then better tokens.
+const fewBytes = 4 << 20
+
+// chooseTokenizer fits the tokenizer of recipe text-folder to the size of the text, unless it is set to something else than the preset's.
+func (t *Text) chooseTokenizer(ctx context.Context, s *Sets) error {
+	if t.Tokenizer != (text.TokenizerConfig{Kind: text.KindBPE}) || len(t.Paths) == 0 {
+		return nil
+	}
+	for _, p := range t.Paths {
+		if text.IsPrepared(p) {
+			return nil // and has its own
+		}
+	}
+	docs, err := t.documents(ctx, s, t.Paths)
+	if err != nil {
+		return err
+	}
+	size := int64(0)
+	for d, err := range docs {
+		if err != nil {
+			return err
+		}
+		size += int64(len(d.Text))
+	}
+	if size < fewBytes {
+		t.Tokenizer = text.TokenizerConfig{Kind: text.KindChars, Vocab: 512}
+		s.Text.Notes = append(s.Text.Notes, fmt.Sprintf("tokens are characters, at most 512 different ones, since there are only %.1f MB of text", float64(size)/1e6))
+		return nil
+	}
+	t.Tokenizer.Vocab = 8192
+	s.Text.Notes = append(s.Text.Notes, fmt.Sprintf("8192 tokens, learnt from the text by byte-pair encoding, since there are %.1f MB of it", float64(size)/1e6))
+	return nil
+}
