@@ -14,13 +14,13 @@
 package cpu
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 
 	"github.com/ebb-ml/ebb/cpu/internal/kernel"
 	"github.com/ebb-ml/ebb/cpu/internal/pool"
@@ -104,7 +104,7 @@ func (b *Backend) check(device compute.DeviceNum) error {
 		return errors.New("cpu: the backend is finalized")
 	}
 	if device != 0 {
-		return errors.Errorf("cpu: there is no device %d, only device 0", device)
+		return fmt.Errorf("cpu: there is no device %d, only device 0", device)
 	}
 	return nil
 }

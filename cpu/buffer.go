@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"fmt"
 	"reflect"
 	"runtime"
 	"sync"
@@ -8,7 +9,6 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 )
 
 // Buffer is a tensor in the backend's memory.
@@ -56,14 +56,14 @@ func flatBytes(flat any, shape shapes.Shape) ([]byte, error) {
 	}
 	t := reflect.TypeOf(flat)
 	if t == nil || t.Kind() != reflect.Slice || t.Elem().Size() != shape.DType.GoType().Size() || !sameElement(t.Elem(), shape.DType) {
-		return nil, errors.Errorf("cpu: flat data of type %T does not fit dtype %s of shape %s", flat, shape.DType, shape)
+		return nil, fmt.Errorf("cpu: flat data of type %T does not fit dtype %s of shape %s", flat, shape.DType, shape)
 	}
 	want := shape.Size()
 	if shape.DType.IsPacked() {
 		want = int(shape.ByteSize())
 	}
 	if n := reflect.ValueOf(flat).Len(); n != want {
-		return nil, errors.Errorf("cpu: flat data has %d elements, shape %s takes %d", n, shape, want)
+		return nil, fmt.Errorf("cpu: flat data has %d elements, shape %s takes %d", n, shape, want)
 	}
 	return dtypes.UnsafeByteSliceFromAny(flat), nil
 }
@@ -102,7 +102,7 @@ func (b *Buffer) leave(why string) {
 // usable returns an error if the buffer is gone.
 func (b *Buffer) usable() error {
 	if b.gone != "" {
-		return errors.Errorf("cpu: the buffer of shape %s was %s", b.shape, b.gone)
+		return fmt.Errorf("cpu: the buffer of shape %s was %s", b.shape, b.gone)
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func (b *Buffer) reserve(donated bool) ([]byte, error) {
 	}
 	if donated {
 		if b.readers > 0 {
-			return nil, errors.Errorf("cpu: the buffer of shape %s cannot be donated: it is in use, as another input or by another execution", b.shape)
+			return nil, fmt.Errorf("cpu: the buffer of shape %s cannot be donated: it is in use, as another input or by another execution", b.shape)
 		}
 		b.gone = "donated"
 	}

@@ -1,10 +1,10 @@
 package cpu
 
 import (
+	"fmt"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/notimplemented"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 )
 
 // Builder records one computation: a main function and the functions that it calls. It is not safe for concurrent use.
@@ -34,10 +34,10 @@ func (b *Builder) Main() compute.Function { return b.main }
 // NewFunction starts a named function, which the others can call. It sees no values but its own parameters and constants.
 func (b *Builder) NewFunction(name string) (compute.Function, error) {
 	if b.compiled {
-		return nil, errors.Errorf("cpu: function %q: computation %q is compiled already", name, b.name)
+		return nil, fmt.Errorf("cpu: function %q: computation %q is compiled already", name, b.name)
 	}
 	if name == "" || name == compute.MainName || b.named[name] != nil {
-		return nil, errors.Errorf("cpu: a function cannot be named %q: the name is empty or taken", name)
+		return nil, fmt.Errorf("cpu: a function cannot be named %q: the name is empty or taken", name)
 	}
 	f := newFunction(b, nil, name)
 	b.named[name] = f
@@ -48,7 +48,7 @@ func (b *Builder) NewFunction(name string) (compute.Function, error) {
 func (b *Builder) OpShape(v compute.Value) (shapes.Shape, error) {
 	x, ok := v.(*value)
 	if !ok || x == nil || x.function.builder != b {
-		return shapes.Invalid(), errors.Errorf("cpu: %T is no value of computation %q", v, b.name)
+		return shapes.Invalid(), fmt.Errorf("cpu: %T is no value of computation %q", v, b.name)
 	}
 	return x.shape(), nil
 }
@@ -56,7 +56,7 @@ func (b *Builder) OpShape(v compute.Value) (shapes.Shape, error) {
 // DeviceAssignment accepts device 0.
 func (b *Builder) DeviceAssignment(devices ...compute.DeviceNum) error {
 	if len(devices) != 1 || devices[0] != 0 {
-		return errors.Wrapf(compute.ErrNotImplemented, "cpu: devices %v: there is only device 0", devices)
+		return fmt.Errorf("cpu: devices %v: there is only device 0: %w", devices, compute.ErrNotImplemented)
 	}
 	return nil
 }
@@ -67,10 +67,10 @@ func (b *Builder) Compile() (compute.Executable, error) {
 		return nil, err
 	}
 	if b.compiled {
-		return nil, errors.Errorf("cpu: computation %q is compiled already", b.name)
+		return nil, fmt.Errorf("cpu: computation %q is compiled already", b.name)
 	}
 	if !b.main.returned {
-		return nil, errors.Errorf("cpu: computation %q has no results: call Return of its main function first", b.name)
+		return nil, fmt.Errorf("cpu: computation %q has no results: call Return of its main function first", b.name)
 	}
 	b.compiled = true
 	var program program = interpreted{b.main.graph}
@@ -79,7 +79,7 @@ func (b *Builder) Compile() (compute.Executable, error) {
 		program, err = compile(b.backend, b.name, b.main.graph)
 	}
 	if err != nil {
-		return nil, errors.WithMessagef(err, "compiling %q", b.name)
+		return nil, fmt.Errorf("compiling %q: %w", b.name, err)
 	}
 	return &Executable{backend: b.backend, name: b.name, names: b.main.names, graph: b.main.graph, program: program}, nil
 }

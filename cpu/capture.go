@@ -1,13 +1,13 @@
 package cpu
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
@@ -37,14 +37,14 @@ func (f *Function) record(op compute.OpType, operands ...compute.Value) (*record
 func (r *recording) infer(f func() (shapes.Shape, error)) (s shapes.Shape, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = errors.Errorf("cpu: %s of %v: %v", r.op, r.shapes, p)
+			err = fmt.Errorf("cpu: %s of %v: %v", r.op, r.shapes, p)
 		}
 	}()
 	if s, err = f(); err != nil {
-		return s, errors.WithMessagef(err, "cpu: %s", r.op)
+		return s, fmt.Errorf("cpu: %s: %w", r.op, err)
 	}
 	if err := checkShape(s); err != nil {
-		return s, errors.WithMessagef(err, "%s of %v", r.op, r.shapes)
+		return s, fmt.Errorf("%s of %v: %w", r.op, r.shapes, err)
 	}
 	return plain(s), nil
 }

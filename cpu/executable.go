@@ -7,7 +7,6 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
@@ -82,11 +81,14 @@ func (e *Executable) Execute(inputs []compute.Buffer, donate []bool, device comp
 func (e *Executable) run(blocks [][]byte, donated []bool) (results []result, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			results, err = nil, errors.Errorf("cpu: executing %q: %v", e.name, r)
+			results, err = nil, fmt.Errorf("cpu: executing %q: %v", e.name, r)
 		}
 	}()
 	results, err = e.program.Run(blocks, donated, e.backend.memory)
-	return results, errors.WithMessagef(err, "executing %q", e.name)
+	if err != nil {
+		return nil, fmt.Errorf("executing %q: %w", e.name, err)
+	}
+	return results, nil
 }
 
 // checkInputs verifies count, kind and shapes of the inputs and fills in donate's default.
@@ -95,25 +97,25 @@ func (e *Executable) checkInputs(inputs []compute.Buffer, donate []bool, device 
 		return nil, nil, err
 	}
 	if e.finalized.Load() {
-		return nil, nil, errors.Errorf("cpu: executable %q is finalized", e.name)
+		return nil, nil, fmt.Errorf("cpu: executable %q is finalized", e.name)
 	}
 	if len(inputs) != len(e.names) {
-		return nil, nil, errors.Errorf("cpu: %q takes %d inputs, got %d", e.name, len(e.names), len(inputs))
+		return nil, nil, fmt.Errorf("cpu: %q takes %d inputs, got %d", e.name, len(e.names), len(inputs))
 	}
 	if donate == nil {
 		donate = make([]bool, len(inputs))
 	}
 	if len(donate) != len(inputs) {
-		return nil, nil, errors.Errorf("cpu: %q: %d inputs, but donate has %d values", e.name, len(inputs), len(donate))
+		return nil, nil, fmt.Errorf("cpu: %q: %d inputs, but donate has %d values", e.name, len(inputs), len(donate))
 	}
 	buffers := make([]*Buffer, len(inputs))
 	for i, in := range inputs {
 		b, ok := in.(*Buffer)
 		if !ok || b == nil || b.backend != e.backend {
-			return nil, nil, errors.Errorf("cpu: %s is no buffer of this backend, but a %T", e.input(i), in)
+			return nil, nil, fmt.Errorf("cpu: %s is no buffer of this backend, but a %T", e.input(i), in)
 		}
 		if want := e.graph.Shape(e.graph.Params[i]); !b.shape.Equal(want) {
-			return nil, nil, errors.Errorf("cpu: %s has shape %s, want %s", e.input(i), b.shape, want)
+			return nil, nil, fmt.Errorf("cpu: %s has shape %s, want %s", e.input(i), b.shape, want)
 		}
 		buffers[i] = b
 	}
@@ -134,7 +136,7 @@ func reserveAll(e *Executable, buffers []*Buffer, donated []bool) ([][]byte, err
 			for j := range i {
 				buffers[j].restore(donated[j])
 			}
-			return nil, errors.WithMessage(err, e.input(i))
+			return nil, fmt.Errorf("%s: %w", e.input(i), err)
 		}
 		blocks[i] = block
 	}

@@ -1,13 +1,13 @@
 package cpu
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/notimplemented"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
@@ -43,7 +43,7 @@ func newFunction(b *Builder, parent *Function, name string) *Function {
 	f := &Function{builder: b, parent: parent, name: name, graph: &ir.Graph{Name: name},
 		local: map[*value]*value{}, constants: map[ir.Value]ir.Constant{}}
 	f.ErrFn = func(op compute.OpType) error {
-		return errors.Wrapf(compute.ErrNotImplemented, "cpu: %s is not implemented", op)
+		return fmt.Errorf("cpu: %s is not implemented: %w", op, compute.ErrNotImplemented)
 	}
 	return f
 }
@@ -74,9 +74,9 @@ func (f *Function) Closure() (compute.Function, error) {
 func (f *Function) open() error {
 	switch {
 	case f.builder.compiled:
-		return errors.Errorf("cpu: computation %q is compiled already", f.builder.name)
+		return fmt.Errorf("cpu: computation %q is compiled already", f.builder.name)
 	case f.returned:
-		return errors.Errorf("cpu: function %q has returned already", f.name)
+		return fmt.Errorf("cpu: function %q has returned already", f.name)
 	}
 	return nil
 }
@@ -87,10 +87,10 @@ func (f *Function) Parameter(name string, shape shapes.Shape, sharding *compute.
 		return nil, err
 	}
 	if sharding != nil {
-		return nil, errors.Wrapf(compute.ErrNotImplemented, "cpu: parameter %q: sharding", name)
+		return nil, fmt.Errorf("cpu: parameter %q: sharding: %w", name, compute.ErrNotImplemented)
 	}
 	if err := checkShape(shape); err != nil {
-		return nil, errors.WithMessagef(err, "parameter %q", name)
+		return nil, fmt.Errorf("parameter %q: %w", name, err)
 	}
 	id := f.graph.NewValue(plain(shape))
 	f.params = append(f.params, id)
@@ -110,7 +110,7 @@ func (f *Function) Constant(flat any, dims ...int) (compute.Value, error) {
 	shape := shapes.Shape{DType: d, Dimensions: slices.Clone(dims)}
 	bytes, err := flatBytes(flat, shape)
 	if err != nil {
-		return nil, errors.WithMessage(err, "Constant")
+		return nil, fmt.Errorf("Constant: %w", err)
 	}
 	copied := dtypes.MakeAnySlice(d, shape.Size())
 	copy(dtypes.UnsafeByteSliceFromAny(copied), bytes)
@@ -129,7 +129,7 @@ func (f *Function) Shape(v compute.Value) (shapes.Shape, error) { return f.build
 // Return ends the function with its outputs.
 func (f *Function) Return(outputs []compute.Value, shardings []*compute.ShardingSpec) error {
 	if slices.ContainsFunc(shardings, func(s *compute.ShardingSpec) bool { return s != nil }) {
-		return errors.Wrapf(compute.ErrNotImplemented, "cpu: Return: shardings")
+		return fmt.Errorf("cpu: Return: shardings: %w", compute.ErrNotImplemented)
 	}
 	ids, err := f.resolve("Return", outputs...)
 	if err != nil {
@@ -148,17 +148,17 @@ func (f *Function) Return(outputs []compute.Value, shardings []*compute.Sharding
 // ancestors. Constants are copied instead, also from functions that are no ancestors: GoMLX shares its constants.
 func (f *Function) resolve(op string, operands ...compute.Value) ([]ir.Value, error) {
 	if err := f.open(); err != nil {
-		return nil, errors.WithMessage(err, op)
+		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	ids := make([]ir.Value, len(operands))
 	for i, operand := range operands {
 		v, ok := operand.(*value)
 		if !ok || v == nil || v.function.builder != f.builder {
-			return nil, errors.Errorf("cpu: %s: operand %d (%T) is no value of computation %q", op, i, operand, f.builder.name)
+			return nil, fmt.Errorf("cpu: %s: operand %d (%T) is no value of computation %q", op, i, operand, f.builder.name)
 		}
 		local, err := f.see(v)
 		if err != nil {
-			return nil, errors.WithMessagef(err, "%s: operand %d", op, i)
+			return nil, fmt.Errorf("%s: operand %d: %w", op, i, err)
 		}
 		ids[i] = local.id
 	}
@@ -178,7 +178,7 @@ func (f *Function) see(v *value) (*value, error) {
 		return f.local[v], nil
 	}
 	if !v.function.encloses(f) {
-		return nil, errors.Errorf("cpu: function %q cannot use a value of function %q, which it is not a closure of", f.name, v.function.name)
+		return nil, fmt.Errorf("cpu: function %q cannot use a value of function %q, which it is not a closure of", f.name, v.function.name)
 	}
 	f.local[v] = &value{f, f.graph.NewValue(v.shape())}
 	f.captured = append(f.captured, v)

@@ -1,12 +1,12 @@
 package cpu
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
@@ -15,18 +15,18 @@ import (
 func (f *Function) body(op compute.OpType, g compute.Function, params, results []shapes.Shape) (*Function, error) {
 	b, ok := g.(*Function)
 	if !ok || b == nil || b.builder != f.builder || b == b.builder.main {
-		return nil, errors.Errorf("cpu: %s: %T is no function of computation %q that can be called", op, g, f.builder.name)
+		return nil, fmt.Errorf("cpu: %s: %T is no function of computation %q that can be called", op, g, f.builder.name)
 	}
 	if !b.returned {
-		return nil, errors.Errorf("cpu: %s: function %q has not returned yet", op, b.name)
+		return nil, fmt.Errorf("cpu: %s: function %q has not returned yet", op, b.name)
 	}
 	own := b.graph.Params[:len(b.params)]
 	if err := sameShapes(b.graph, own, params); err != nil {
-		return nil, errors.WithMessagef(err, "cpu: %s: parameters of function %q", op, b.name)
+		return nil, fmt.Errorf("cpu: %s: parameters of function %q: %w", op, b.name, err)
 	}
 	if results != nil {
 		if err := sameShapes(b.graph, b.graph.Outputs, results); err != nil {
-			return nil, errors.WithMessagef(err, "cpu: %s: results of function %q", op, b.name)
+			return nil, fmt.Errorf("cpu: %s: results of function %q: %w", op, b.name, err)
 		}
 	}
 	return b, nil
@@ -38,7 +38,7 @@ func sameShapes(g *ir.Graph, values []ir.Value, want []shapes.Shape) error {
 		got = append(got, g.Shape(v))
 	}
 	if !slices.EqualFunc(got, want, shapes.Shape.Equal) {
-		return errors.Errorf("got %v, want %v", got, want)
+		return fmt.Errorf("got %v, want %v", got, want)
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (f *Function) If(pred compute.Value, trueBranch, falseBranch compute.Functi
 		return nil, err
 	}
 	if !r.shapes[0].Equal(shapes.Make(dtypes.Bool)) {
-		return nil, errors.Errorf("cpu: If: the predicate is %s, want a boolean scalar", r.shapes[0])
+		return nil, fmt.Errorf("cpu: If: the predicate is %s, want a boolean scalar", r.shapes[0])
 	}
 	t, err := f.body(r.op, trueBranch, nil, nil)
 	if err != nil {
@@ -132,12 +132,12 @@ func (f *Function) Sort(comparator compute.Function, axis int, isStable bool, in
 		return nil, err
 	}
 	if len(inputs) == 0 || axis < 0 || axis >= r.shapes[0].Rank() {
-		return nil, errors.Errorf("cpu: Sort of %v along axis %d", r.shapes, axis)
+		return nil, fmt.Errorf("cpu: Sort of %v along axis %d", r.shapes, axis)
 	}
 	var params []shapes.Shape
 	for _, s := range r.shapes {
 		if !s.EqualDimensions(r.shapes[0]) || s.DType.IsPacked() {
-			return nil, errors.Errorf("cpu: Sort of %v: want equal dimensions, and no packed dtypes", r.shapes)
+			return nil, fmt.Errorf("cpu: Sort of %v: want equal dimensions, and no packed dtypes", r.shapes)
 		}
 		params = append(params, shapes.Make(s.DType), shapes.Make(s.DType))
 	}

@@ -1,11 +1,11 @@
 package cpu
 
 import (
+	"fmt"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapeinference"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 )
 
 // unary captures an element-wise operation of one operand.
@@ -51,7 +51,7 @@ func (f *Function) floatTest(op compute.OpType, x compute.Value) (compute.Value,
 	return r.finish(nil, func() (shapes.Shape, error) {
 		s := r.shapes[0]
 		if !s.DType.IsFloat() && !s.DType.IsComplex() {
-			return s, errors.Errorf("want a float or complex operand, got %s", s)
+			return s, fmt.Errorf("want a float or complex operand, got %s", s)
 		}
 		s.DType = dtypes.Bool
 		return s, nil
@@ -70,7 +70,7 @@ func (f *Function) part(op compute.OpType, x compute.Value) (compute.Value, erro
 		case s.DType.IsComplex():
 			s.DType = s.DType.RealDType()
 		case !s.DType.IsFloat():
-			return s, errors.Errorf("want a complex operand, got %s", s)
+			return s, fmt.Errorf("want a complex operand, got %s", s)
 		}
 		return s, nil
 	})
@@ -96,7 +96,7 @@ func (f *Function) Complex(x, y compute.Value) (compute.Value, error) {
 			s.DType = dtypes.Complex128
 		default:
 			if err == nil {
-				err = errors.Errorf("want two float32 or float64 operands, got %s and %s", x, y)
+				err = fmt.Errorf("want two float32 or float64 operands, got %s and %s", x, y)
 			}
 		}
 		return s, err
@@ -113,7 +113,7 @@ func (f *Function) Clamp(low, x, high compute.Value) (compute.Value, error) {
 		s := r.shapes[1]
 		for _, bound := range []shapes.Shape{r.shapes[0], r.shapes[2]} {
 			if bound.DType != s.DType || bound.Rank() > 0 && !bound.EqualDimensions(s) || s.DType.IsComplex() {
-				return s, errors.Errorf("bound %s does not fit operand %s", bound, s)
+				return s, fmt.Errorf("bound %s does not fit operand %s", bound, s)
 			}
 		}
 		return s, nil
@@ -150,7 +150,7 @@ func (f *Function) Bitcast(x compute.Value, dtype dtypes.DType) (compute.Value, 
 	}
 	return r.finish(nil, func() (shapes.Shape, error) {
 		if !supportedDTypes[dtype] {
-			return shapes.Invalid(), errors.Errorf("dtype %s is not supported", dtype)
+			return shapes.Invalid(), fmt.Errorf("dtype %s is not supported", dtype)
 		}
 		return shapeinference.Bitcast(r.shapes[0], dtype)
 	})

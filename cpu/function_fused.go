@@ -1,12 +1,12 @@
 package cpu
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
@@ -23,7 +23,7 @@ func (f *Function) FusedDense(x, weight, bias compute.Value, options compute.Den
 		axis = r.shapes[1].Rank() - 1
 	}
 	if r.shapes[0].Rank() < 1 || r.shapes[1].Rank() < 2 {
-		return nil, errors.Errorf("cpu: FusedDense of %v", r.shapes)
+		return nil, fmt.Errorf("cpu: FusedDense of %v", r.shapes)
 	}
 	y, err := f.DotGeneral(x, []int{r.shapes[0].Rank() - 1}, nil, weight, []int{axis}, nil, compute.DotGeneralConfig{})
 	if err != nil {
@@ -101,7 +101,7 @@ func (f *Function) activation(x compute.Value, kind compute.ActivationType) (com
 		slope := e.two(f.Add, e.two(f.Mul, x, e.number(1.0/6)), e.number(0.5))
 		y = e.two(f.Mul, x, e.two(f.Min, e.two(f.Max, slope, e.number(0)), e.number(1)))
 	default:
-		return nil, errors.Wrapf(compute.ErrNotImplemented, "cpu: FusedDense: activation %s", kind)
+		return nil, fmt.Errorf("cpu: FusedDense: activation %s: %w", kind, compute.ErrNotImplemented)
 	}
 	return y, e.err
 }
@@ -130,7 +130,7 @@ func (f *Function) FusedScaledDotProductAttentionVJP(query, key, val compute.Val
 		return nil, nil, nil, err
 	}
 	if len(states) != 1 {
-		return nil, nil, nil, errors.Errorf("cpu: %s: %d states, want the one of the forward operation", op, len(states))
+		return nil, nil, nil, fmt.Errorf("cpu: %s: %d states, want the one of the forward operation", op, len(states))
 	}
 	back, err := f.record(op, output, states[0], dOutput)
 	if err != nil {
@@ -139,7 +139,7 @@ func (f *Function) FusedScaledDotProductAttentionVJP(query, key, val compute.Val
 	q := r.shapes[0].Dimensions
 	lse := shapes.Make(dtypes.Float32, q[0], q[layout.HeadsAxis()], q[layout.SeqAxis()])
 	if !back.shapes[0].Equal(r.shapes[0]) || !back.shapes[1].Equal(lse) || !back.shapes[2].Equal(r.shapes[0]) {
-		return nil, nil, nil, errors.Errorf("cpu: %s: output, state and gradient are %v", op, back.shapes)
+		return nil, nil, nil, fmt.Errorf("cpu: %s: output, state and gradient are %v", op, back.shapes)
 	}
 	r.in = append(r.in, back.in...)
 	out := r.emit(attr, r.shapes[0], r.shapes[1], r.shapes[2])
@@ -159,14 +159,14 @@ func (f *Function) attention(op compute.OpType, layout compute.AttentionAxesLayo
 	}
 	q, k, v := r.shapes[0], r.shapes[1], r.shapes[2]
 	if q.Rank() != 4 || k.Rank() != 4 || v.Rank() != 4 {
-		return nil, attr, errors.Errorf("cpu: %s: query, key and value are %v, want rank 4", op, r.shapes)
+		return nil, attr, fmt.Errorf("cpu: %s: query, key and value are %v, want rank 4", op, r.shapes)
 	}
 	if q.DType != dtypes.Float32 || !v.Equal(k) || options.Bias != nil || options.QuerySeqLen != nil || options.KeyValueSeqLen != nil {
-		return nil, attr, errors.Wrapf(compute.ErrNotImplemented, "cpu: %s of %v with bias or lengths, or not of equal float32", op, r.shapes)
+		return nil, attr, fmt.Errorf("cpu: %s of %v with bias or lengths, or not of equal float32: %w", op, r.shapes, compute.ErrNotImplemented)
 	}
 	heads, groups := q.Dimensions[layout.HeadsAxis()], k.Dimensions[layout.HeadsAxis()]
 	if k.DType != q.DType || k.Dimensions[0] != q.Dimensions[0] || k.Dimensions[3] != q.Dimensions[3] || groups == 0 || heads%groups != 0 {
-		return nil, attr, errors.Errorf("cpu: %s: query, key and value %v do not fit", op, r.shapes)
+		return nil, attr, fmt.Errorf("cpu: %s: query, key and value %v do not fit", op, r.shapes)
 	}
 	attr.Causal = options.Causal
 	if attr.Scale = options.Scale; attr.Scale == 0 {
@@ -192,7 +192,7 @@ func (f *Function) attentionMask(mask compute.Value, layout compute.AttentionAxe
 	}
 	s := r.shapes[0]
 	if s.DType != dtypes.Bool && s.DType != dtypes.Float32 {
-		return ir.None, errors.Wrapf(compute.ErrNotImplemented, "cpu: %s: mask %s", op, s)
+		return ir.None, fmt.Errorf("cpu: %s: mask %s: %w", op, s, compute.ErrNotImplemented)
 	}
 	d := s.Dimensions
 	switch s.Rank() {
@@ -205,7 +205,7 @@ func (f *Function) attentionMask(mask compute.Value, layout compute.AttentionAxe
 			mask, err = f.Transpose(mask, 0, 2, 1, 3)
 		}
 	default:
-		return ir.None, errors.Errorf("cpu: %s: mask %s, want rank 2 to 4", op, s)
+		return ir.None, fmt.Errorf("cpu: %s: mask %s, want rank 2 to 4", op, s)
 	}
 	if err != nil {
 		return ir.None, err
@@ -216,7 +216,7 @@ func (f *Function) attentionMask(mask compute.Value, layout compute.AttentionAxe
 	}
 	for i, got := range f.graph.Shape(ids[0]).Dimensions {
 		if got != 1 && got != full[i] {
-			return ir.None, errors.Errorf("cpu: %s: mask %s does not fit scores %v", op, s, full)
+			return ir.None, fmt.Errorf("cpu: %s: mask %s does not fit scores %v", op, s, full)
 		}
 	}
 	return ids[0], nil

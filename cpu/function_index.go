@@ -1,13 +1,13 @@
 package cpu
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapeinference"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
@@ -16,7 +16,7 @@ import (
 func (r *recording) explicitVector(axis int) error {
 	s := r.shapes[1]
 	if !s.DType.IsInt() {
-		return errors.Errorf("cpu: %s: indices %s are no integers", r.op, s)
+		return fmt.Errorf("cpu: %s: indices %s are no integers", r.op, s)
 	}
 	if axis != s.Rank() {
 		return nil
@@ -41,7 +41,7 @@ func (f *Function) Gather(operand, startIndices compute.Value, indexVectorAxis i
 		SliceSizes: slices.Clone(sliceSizes), IndicesAreSorted: indicesAreSorted}
 	return r.finish(attr, func() (shapes.Shape, error) {
 		if slices.ContainsFunc(sliceSizes, func(n int) bool { return n < 0 }) {
-			return shapes.Invalid(), errors.Errorf("slice sizes %v", sliceSizes)
+			return shapes.Invalid(), fmt.Errorf("slice sizes %v", sliceSizes)
 		}
 		return shapeinference.Gather(r.shapes[0], r.shapes[1], indexVectorAxis, offsetOutputAxes, collapsedSliceAxes,
 			startIndexMap, sliceSizes, indicesAreSorted)
@@ -87,7 +87,7 @@ func (f *Function) scatter(op compute.OpType, operand, indices, updates compute.
 	return r.finish(a, func() (shapes.Shape, error) {
 		s := r.shapes[0]
 		if s.DType == dtypes.Bool && op == compute.OpTypeScatterSum || s.DType.IsComplex() && op != compute.OpTypeScatterSum {
-			return s, errors.Errorf("not defined for %s", s.DType)
+			return s, fmt.Errorf("not defined for %s", s.DType)
 		}
 		if err := sameBatches(r.shapes[1], r.shapes[2], a); err != nil {
 			return s, err
@@ -111,7 +111,7 @@ func sameBatches(indices, updates shapes.Shape, a ir.Scatter) error {
 		}
 	}
 	if !slices.Equal(vectors, windows) {
-		return errors.Errorf("index vectors %v do not match updates %v", vectors, windows)
+		return fmt.Errorf("index vectors %v do not match updates %v", vectors, windows)
 	}
 	return nil
 }

@@ -1,13 +1,13 @@
 package cpu
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapeinference"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
@@ -56,7 +56,7 @@ func (f *Function) BroadcastInDim(x compute.Value, outputShape shapes.Shape, bro
 	return r.finish(ir.Broadcast{Axes: slices.Clone(broadcastAxes)}, func() (shapes.Shape, error) {
 		s := shapes.Shape{DType: r.shapes[0].DType, Dimensions: outputShape.Dimensions}
 		if !slices.IsSorted(broadcastAxes) {
-			return s, errors.Errorf("broadcastAxes %v must increase", broadcastAxes)
+			return s, fmt.Errorf("broadcastAxes %v must increase", broadcastAxes)
 		}
 		return s, shapeinference.BroadcastInDim(r.shapes[0], s, broadcastAxes, nil)
 	})
@@ -98,7 +98,7 @@ func (r *recording) axes(axes []int) ([]int, error) {
 	sorted := slices.Sorted(slices.Values(axes))
 	for i, a := range sorted {
 		if a < 0 || a >= r.shapes[0].Rank() || i > 0 && a == sorted[i-1] {
-			return nil, errors.Errorf("cpu: %s of %s: axes %v are out of range or repeated", r.op, r.shapes[0], axes)
+			return nil, fmt.Errorf("cpu: %s of %s: axes %v are out of range or repeated", r.op, r.shapes[0], axes)
 		}
 	}
 	return sorted, nil
@@ -115,7 +115,7 @@ func (f *Function) Pad(x, fillValue compute.Value, axesConfig ...compute.PadAxis
 	copy(axes, axesConfig)
 	return r.finish(ir.Pad{Axes: axes}, func() (shapes.Shape, error) {
 		if fill := r.shapes[1]; fill.Rank() != 0 || fill.DType != s.DType {
-			return s, errors.Errorf("fill value %s is no scalar of dtype %s", fill, s.DType)
+			return s, fmt.Errorf("fill value %s is no scalar of dtype %s", fill, s.DType)
 		}
 		for i, p := range axesConfig[:min(len(axesConfig), s.Rank())] {
 			if err := checkWindow(s.Dimensions[i], p.Interior+1); err != nil {
@@ -179,7 +179,7 @@ func (f *Function) DynamicUpdateSlice(operand, update compute.Value, startIndice
 		}
 		for i := range min(s.Rank(), u.Rank()) {
 			if u.Dimensions[i] > s.Dimensions[i] {
-				return s, errors.Errorf("update %s does not fit into operand %s", u, s)
+				return s, fmt.Errorf("update %s does not fit into operand %s", u, s)
 			}
 		}
 		return shapeinference.DynamicUpdateSlice(s, u)
@@ -208,11 +208,11 @@ func (f *Function) scalars(indices []compute.Value) ([]compute.Value, error) {
 // checkStarts wants one integer scalar for each axis.
 func checkStarts(operand shapes.Shape, starts []shapes.Shape) error {
 	if len(starts) != operand.Rank() {
-		return errors.Errorf("want %d start indices for operand %s, got %d", operand.Rank(), operand, len(starts))
+		return fmt.Errorf("want %d start indices for operand %s, got %d", operand.Rank(), operand, len(starts))
 	}
 	for i, s := range starts {
 		if s.Rank() != 0 || !s.DType.IsInt() {
-			return errors.Errorf("start index %d is %s, want an integer scalar", i, s)
+			return fmt.Errorf("start index %d is %s, want an integer scalar", i, s)
 		}
 	}
 	return nil
@@ -226,7 +226,7 @@ func (f *Function) Iota(shape shapes.Shape, iotaAxis int) (compute.Value, error)
 	}
 	return r.finish(ir.Axis{Axis: iotaAxis}, func() (shapes.Shape, error) {
 		if iotaAxis < 0 || iotaAxis >= shape.Rank() || shape.DType == dtypes.Bool {
-			return shape, errors.Errorf("no counting along axis %d of shape %s", iotaAxis, shape)
+			return shape, fmt.Errorf("no counting along axis %d of shape %s", iotaAxis, shape)
 		}
 		return shape, nil
 	})

@@ -1,9 +1,9 @@
 package cpu
 
 import (
+	"fmt"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
@@ -46,7 +46,7 @@ func (f *Function) batchNorm(op compute.OpType, outputs, features int, epsilon f
 	}
 	s := r.shapes[0]
 	if !s.DType.IsFloat() || axis < 0 || axis >= s.Rank() {
-		return nil, errors.Errorf("cpu: %s of %s: no axis %d of floats", op, s, axis)
+		return nil, fmt.Errorf("cpu: %s of %s: no axis %d of floats", op, s, axis)
 	}
 	feature := shapes.Make(s.DType, s.Dimensions[axis])
 	for i, got := range r.shapes[1:] {
@@ -55,7 +55,7 @@ func (f *Function) batchNorm(op compute.OpType, outputs, features int, epsilon f
 			want = feature
 		}
 		if !got.Equal(want) {
-			return nil, errors.Errorf("cpu: %s of %s: operand %d is %s, want %s", op, s, i+1, got, want)
+			return nil, fmt.Errorf("cpu: %s of %s: operand %d is %s, want %s", op, s, i+1, got, want)
 		}
 	}
 	out := []shapes.Shape{s}

@@ -1,13 +1,13 @@
 package cpu
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapeinference"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
@@ -24,7 +24,7 @@ func (f *Function) DotGeneral(lhs compute.Value, lhsContract, lhsBatch []int, rh
 	return r.finish(attr, func() (shapes.Shape, error) {
 		for _, d := range []dtypes.DType{r.shapes[0].DType, config.AccumulatorDType, config.OutputDType} {
 			if d != dtypes.InvalidDType && (d == dtypes.Bool || !supportedDTypes[d]) {
-				return shapes.Invalid(), errors.Errorf("not defined for %s", d)
+				return shapes.Invalid(), fmt.Errorf("not defined for %s", d)
 			}
 		}
 		return shapeinference.DotGeneral(r.shapes[0], lhsContract, lhsBatch, r.shapes[1], rhsContract, rhsBatch, config)
@@ -45,7 +45,7 @@ func (f *Function) ConvGeneral(input, kernel compute.Value, axes compute.Convolv
 		ChannelGroups: max(channelGroups, 1), BatchGroups: max(batchGroups, 1)}
 	return r.finish(attr, func() (shapes.Shape, error) {
 		if x.DType != k.DType || x.DType == dtypes.Bool {
-			return x, errors.Errorf("input is %s and kernel %s: want one dtype of numbers", x, k)
+			return x, fmt.Errorf("input is %s and kernel %s: want one dtype of numbers", x, k)
 		}
 		if len(axes.InputSpatial) == n && len(axes.KernelSpatial) == n && k.Rank() == n+2 {
 			window, dims := make([]int, n), make([]int, n)
@@ -69,10 +69,10 @@ func (f *Function) RNGBitGenerator(state compute.Value, shape shapes.Shape) (new
 	}
 	s, err := r.infer(func() (shapes.Shape, error) {
 		if !r.shapes[0].Equal(compute.RNGStateShape) {
-			return shape, errors.Errorf("the state is %s, want %s", r.shapes[0], compute.RNGStateShape)
+			return shape, fmt.Errorf("the state is %s, want %s", r.shapes[0], compute.RNGStateShape)
 		}
 		if d := shape.DType; !d.IsInt() && !d.IsFloat() || d.IsPacked() {
-			return shape, errors.Errorf("no random bits of dtype %s", d)
+			return shape, fmt.Errorf("no random bits of dtype %s", d)
 		}
 		return shape, nil
 	})
@@ -99,7 +99,7 @@ func spectrumShape(s shapes.Shape, kind compute.FFTType, lengths []int) (shapes.
 	rank, k := s.Rank(), len(lengths)
 	if k == 0 || k > rank || s.DType.IsComplex() == (kind == compute.FFTForwardReal) || !s.DType.IsComplex() && !s.DType.IsFloat() ||
 		s.DType.IsHalfPrecision() {
-		return s, errors.Errorf("no %s transform of %s over %d axes", kind, s, k)
+		return s, fmt.Errorf("no %s transform of %s over %d axes", kind, s, k)
 	}
 	want, out := slices.Clone(lengths), slices.Clone(lengths)
 	dtype := s.DType
@@ -115,7 +115,7 @@ func spectrumShape(s shapes.Shape, kind compute.FFTType, lengths []int) (shapes.
 		dtype = s.DType.RealDType()
 	}
 	if !slices.Equal(s.Dimensions[rank-k:], want) {
-		return s, errors.Errorf("the last axes of %s are not %v, as lengths %v want", s, want, lengths)
+		return s, fmt.Errorf("the last axes of %s are not %v, as lengths %v want", s, want, lengths)
 	}
 	return shapes.Shape{DType: dtype, Dimensions: slices.Concat(s.Dimensions[:rank-k], out)}, nil
 }

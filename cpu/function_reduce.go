@@ -1,13 +1,13 @@
 package cpu
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapeinference"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
 )
@@ -46,7 +46,7 @@ func reducible(op compute.OpType, d dtypes.DType) error {
 		ok = !d.IsComplex()
 	}
 	if !ok {
-		return errors.Errorf("cpu: %s is not defined for %s", op, d)
+		return fmt.Errorf("cpu: %s is not defined for %s", op, d)
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func (f *Function) ArgMinMax(x compute.Value, axis int, outputDType dtypes.DType
 	return r.finish(ir.ArgMinMax{Axis: axis, IsMin: isMin}, func() (shapes.Shape, error) {
 		s, err := shapeinference.ArgMinMax(r.shapes[0], axis, outputDType)
 		if err == nil && r.shapes[0].Dimensions[axis] == 0 {
-			err = errors.Errorf("axis %d of %s is empty", axis, r.shapes[0])
+			err = fmt.Errorf("axis %d of %s is empty", axis, r.shapes[0])
 		}
 		return s, err
 	})
@@ -88,10 +88,10 @@ func (f *Function) ReduceWindow(input compute.Value, kind compute.ReduceOpType,
 	}
 	return r.finish(attr, func() (shapes.Shape, error) {
 		if kind < compute.ReduceOpSum || kind > compute.ReduceOpMin {
-			return s, errors.Errorf("unknown reduction %s", kind)
+			return s, fmt.Errorf("unknown reduction %s", kind)
 		}
 		if s.DType.IsComplex() || s.DType == dtypes.Bool && (kind == compute.ReduceOpSum || kind == compute.ReduceOpProduct) {
-			return s, errors.Errorf("%s is not defined for %s", kind, s.DType)
+			return s, fmt.Errorf("%s is not defined for %s", kind, s.DType)
 		}
 		if err := checkWindows(s.Dimensions, attr.Window, attr.Strides, attr.BaseDilations, attr.WindowDilations, attr.Paddings); err != nil {
 			return s, err
@@ -112,14 +112,14 @@ func orZeros(list [][2]int, n int) [][2]int {
 func checkWindows(dims, window, strides, dilations, windowDilations []int, paddings [][2]int) error {
 	for _, n := range []int{len(window), len(strides), len(dilations), len(windowDilations), len(paddings)} {
 		if n != len(dims) {
-			return errors.Errorf("%d windows, strides, dilations or paddings for %d axes", n, len(dims))
+			return fmt.Errorf("%d windows, strides, dilations or paddings for %d axes", n, len(dims))
 		}
 	}
 	for i, d := range dims {
 		for _, err := range []error{checkWindow(d, dilations[i]), checkWindow(window[i], windowDilations[i]),
 			checkWindow(1, strides[i]), checkWindow(1, paddings[i][0]), checkWindow(1, paddings[i][1])} {
 			if err != nil {
-				return errors.WithMessagef(err, "axis %d", i)
+				return fmt.Errorf("axis %d: %w", i, err)
 			}
 		}
 	}
@@ -149,7 +149,7 @@ func (f *Function) selectAndScatter(op compute.OpType, operand, source compute.V
 	return r.finish(attr, func() (shapes.Shape, error) {
 		ones := orOnes(nil, s.Rank())
 		if s.DType == dtypes.Bool || s.DType.IsComplex() {
-			return s, errors.Errorf("not defined for %s", s.DType)
+			return s, fmt.Errorf("not defined for %s", s.DType)
 		}
 		if err := checkWindows(s.Dimensions, attr.Window, attr.Strides, ones, ones, attr.Paddings); err != nil {
 			return s, err

@@ -1,11 +1,11 @@
 package cpu
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	"github.com/pkg/errors"
 )
 
 // largestTensor is the most bytes that a tensor may have: what a 64-bit process can address.
@@ -15,10 +15,10 @@ const largestTensor = 1 << 46
 // without overflow.
 func checkShape(s shapes.Shape) error {
 	if !s.Ok() || s.IsTuple() {
-		return errors.Errorf("cpu: invalid shape %s", s)
+		return fmt.Errorf("cpu: invalid shape %s", s)
 	}
 	if !supportedDTypes[s.DType] {
-		return errors.Errorf("cpu: dtype %s is not supported (shape %s)", s.DType, s)
+		return fmt.Errorf("cpu: dtype %s is not supported (shape %s)", s.DType, s)
 	}
 	bytes := uint64(1)
 	if !s.DType.IsPacked() {
@@ -27,16 +27,16 @@ func checkShape(s shapes.Shape) error {
 	empty := slices.Contains(s.Dimensions, 0)
 	for axis, d := range s.Dimensions {
 		if d == shapes.DynamicDim {
-			return errors.Errorf("cpu: axis %d of shape %s is dynamic: compile the graph for a fixed size", axis, s)
+			return fmt.Errorf("cpu: axis %d of shape %s is dynamic: compile the graph for a fixed size", axis, s)
 		}
 		if d < 0 || d > largestTensor {
-			return errors.Errorf("cpu: axis %d of shape %s has an impossible size", axis, s)
+			return fmt.Errorf("cpu: axis %d of shape %s has an impossible size", axis, s)
 		}
 		if empty {
 			continue
 		}
 		if uint64(d) > largestTensor/bytes {
-			return errors.Errorf("cpu: shape %s takes more than %d bytes, the most that this engine can address", s, largestTensor)
+			return fmt.Errorf("cpu: shape %s takes more than %d bytes, the most that this engine can address", s, largestTensor)
 		}
 		bytes *= uint64(d)
 	}
@@ -53,10 +53,10 @@ func checkWindow(dim int, factors ...int) error {
 	extent := float64(dim)
 	for _, f := range factors {
 		if f < -largestTensor || f > largestTensor {
-			return errors.Errorf("cpu: impossible window, stride, dilation or padding %d", f)
+			return fmt.Errorf("cpu: impossible window, stride, dilation or padding %d", f)
 		}
 		if extent *= max(float64(f), 1); extent > largestTensor {
-			return errors.Errorf("cpu: an axis of size %d grows beyond %d by window, dilation or padding", dim, largestTensor)
+			return fmt.Errorf("cpu: an axis of size %d grows beyond %d by window, dilation or padding", dim, largestTensor)
 		}
 	}
 	return nil

@@ -30,6 +30,7 @@ func equations() Config {
 	t := c.Text
 	t.Source, t.Equations = TextEquations, &text.Equations{Documents: 100_000, Each: 1, Min: 10, Max: 49}
 	t.Tokenizer = text.TokenizerConfig{Kind: text.KindChars, Alphabet: text.EquationAlphabet}
+	t.Sample.Block = 5 // the two numbers before their sum
 	t.Packing, t.HeldOut.Windows, t.HeldOut.Batch = text.Separate, 512, 256
 	c.Network.Text = &nets.TextConfig{Dim: 128, Layers: 3, Heads: 4, Positions: length, Init: nets.InitZero} // rotary positions alone do not tell masks apart
 	c.Train.Rate = optim.Schedule{Shape: optim.Cosine, Peak: 2e-3, Warmup: 100 * batch * length, Horizon: c.Train.Tokens}

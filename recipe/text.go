@@ -65,6 +65,7 @@ type TextSample struct {
 	Sampler     masked.Method   `toml:"sampler"`
 	Schedule    masked.Schedule `toml:"schedule"` // when tokens are revealed
 	Steps       int             `toml:"steps"`
+	Block       int             `toml:"block"` // tokens of a block that is finished before the next one begins, from left to right; 0: none
 	Temperature float64         `toml:"temperature"`
 	TopP        float64         `toml:"top_p"`
 	Guidance    float64         `toml:"guidance"` // scale; 1: none
@@ -76,5 +77,5 @@ type TextSample struct {
 
 // Sampling is the configuration as package masked takes it.
 func (s TextSample) Sampling() masked.Sampler {
-	return masked.Sampler{Method: s.Sampler, Schedule: s.Schedule, Steps: s.Steps, Temperature: s.Temperature, TopP: s.TopP, Seed: s.Seed}
+	return masked.Sampler{Method: s.Sampler, Schedule: s.Schedule, Steps: s.Steps, Block: s.Block, Temperature: s.Temperature, TopP: s.TopP, Seed: s.Seed}
 }

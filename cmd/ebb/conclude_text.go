@@ -35,7 +35,7 @@ func (s *session) judgeEquations(ctx context.Context, r train.Result) ([]string,
 	return lines, s.measured(r, "numbers_right", float64(right)/float64(total))
 }
 
-const judgedTexts = 64
+const judgedTexts = 200
 
 // drawEquations judges texts drawn from nothing, other ones than the previews.
 func (s *session) drawEquations(ctx context.Context, r train.Result, m sample.TextModel) (v text.Verdict, err error) {

@@ -71,6 +71,9 @@ func recipeTexts(c recipe.Config, m sample.TextModel, n int) sample.TextRequest 
 	}
 	if m.Process == masked.ProcessAbsorbing {
 		r.Sampler = sample.TextSampler(s.Sampler) // the first samplers are those of package masked
+		if s.Block > 0 {
+			r.Sampler, r.Block = sample.TextBlock, s.Block
+		}
 	}
 	if m.Process == masked.ProcessUniform {
 		r.TopP = 1
@@ -88,7 +91,10 @@ func (c *sampleCmd) textRequest(t *trained) (sample.TextRequest, error) {
 		c.Count = 4
 	}
 	r := recipeTexts(t.config, m, c.Count)
-	r.First, r.Block = c.First, c.Block
+	r.First = c.First
+	if c.Block != 0 {
+		r.Block = c.Block
+	}
 	if c.Batch != 0 {
 		r.Batch = min(c.Batch, c.Count)
 	}

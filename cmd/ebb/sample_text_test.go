@@ -15,7 +15,7 @@ func tinyWriter(t *testing.T, run, process, more string) {
 	line := "train -q --no-check --recipe text --process " + process + " --run " + run + " --batch 8 --tokens 512 --set network.text.dim=16 " +
 		"--set network.text.layers=1 --set network.text.heads=2 --set text.length=32 --set text.held_out.windows=8 --set text.sample.rows=1 " +
 		"--set text.packing=packed --set text.tokenizer.no_special=true --set text.equations.each=8 --set network.text.positions=0 " +
-		"--set text.sample.steps=4 --set train.averages=[] --set train.rate.horizon=512 --set train.rate.warmup=0 " + more
+		"--set text.sample.steps=4 --set text.sample.block=0 --set train.averages=[] --set train.rate.horizon=512 --set train.rate.warmup=0 " + more
 	if code, _, stderr := ebb(strings.Fields(line)...); code != 0 {
 		t.Fatal(line, stderr)
 	}

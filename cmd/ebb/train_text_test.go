@@ -102,7 +102,7 @@ func TestBadText(t *testing.T) {
 func TestTrainEquations(t *testing.T) {
 	t.Chdir(t.TempDir())
 	said{"train --recipe text --run r --tokens 2048 --batch 8 --set network.text.dim=16 --set network.text.layers=1 --set text.sample.steps=8 --set text.equations.documents=3000 --set text.held_out.share=0.1",
-		0, "", `(?s)Of \d+ equations that it wrote, \d+ are true .*Of 256 missing numbers, it filled in \d+ right.*ebb sample r`}.check(t)
+		0, "", `(?s)Of \d+ equations that it wrote, \d+ are true .*Of 800 missing numbers, it filled in \d+ right.*ebb sample r`}.check(t)
 	log, err := os.ReadFile("r/events.jsonl")
 	if err != nil || !strings.Contains(string(log), `"equations_true"`) || !strings.Contains(string(log), `"numbers_right"`) {
 		t.Error(err, string(log))
