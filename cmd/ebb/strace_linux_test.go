@@ -14,7 +14,7 @@ import (
 
 const (
 	sweepRun   = "train -q --config tiny.toml --set held_out.images=0 --set train.sample_every=0 --set train.save_every=64 --threads 1 --run "
-	sweepStart = " --images 128" // before the sweep
+	sweepStart = " --images 128" // before the faultSweep
 	sweepEnd   = " --images 256" // two more saves, and the model
 )
 
@@ -39,7 +39,7 @@ func TestEveryCallOfASaveFails(t *testing.T) {
 	for _, call := range []string{"write", "pwrite64", "fsync", "renameat", "unlinkat", "mkdirat", "ftruncate"} {
 		for _, fault := range []string{"signal=KILL", "error=EIO", "error=ENOSPC"} {
 			hits := 0
-			for n := 1; n <= 60 && sweep(t, call, fault, n); n++ {
+			for n := 1; n <= 60 && faultSweep(t, call, fault, n); n++ {
 				hits++
 			}
 			t.Logf("%s, %s: %d calls hit", call, fault, hits)
@@ -51,8 +51,8 @@ func TestEveryCallOfASaveFails(t *testing.T) {
 	}
 }
 
-// sweep lets the n-th call of each thread fail and goes on. It says whether there was such a call.
-func sweep(t *testing.T, call, fault string, n int) (hit bool) {
+// faultSweep lets the n-th call of each thread fail and goes on. It says whether there was such a call.
+func faultSweep(t *testing.T, call, fault string, n int) (hit bool) {
 	t.Helper()
 	what := fmt.Sprintf("%s number %d, %s", call, n, fault)
 	if err := os.RemoveAll("r"); err != nil {
