@@ -84,7 +84,7 @@ func TestDenoisingIsTheHeldOutError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	loader, err := s.Config.HeldOutLoader(s.HeldOut, c.Batch)
+	loader, err := s.Config.HeldOutLoader(data.Subset(s.HeldOut, c.Images, c.Seed), c.Batch)
 	if err != nil {
 		t.Fatal(err)
 	}

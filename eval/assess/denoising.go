@@ -28,7 +28,8 @@ func (s *Subject) Denoising(ctx context.Context, c Settings) (report.Section, er
 		defer func() { part++ }()
 		return s.curve(ctx, c, weights, set, func(done, n int) { s.progress(part*n+done, total*n) })
 	}
-	held, err := measure(s.Weights, s.HeldOut)
+	heldOut := data.Subset(s.HeldOut, c.Images, c.Seed) // by name, the first would be of the first classes only
+	held, err := measure(s.Weights, heldOut)
 	if err != nil {
 		return section, err
 	}
@@ -36,7 +37,7 @@ func (s *Subject) Denoising(ctx context.Context, c Settings) (report.Section, er
 	if section.Figures, err = s.errorFigures(held); err != nil {
 		return section, err
 	}
-	yardstick, err := s.yardstick(ctx, c)
+	yardstick, err := s.yardstick(ctx, c, heldOut)
 	if err != nil {
 		return section, err
 	}
@@ -46,7 +47,7 @@ func (s *Subject) Denoising(ctx context.Context, c Settings) (report.Section, er
 	}
 	section.Figures = append(section.Figures, skills...)
 	if s.Train != nil {
-		train, err := measure(s.Weights, s.Train)
+		train, err := measure(s.Weights, data.Subset(s.Train, c.Images, c.Seed))
 		if err != nil {
 			return section, err
 		}
@@ -54,7 +55,7 @@ func (s *Subject) Denoising(ctx context.Context, c Settings) (report.Section, er
 		section.Figures = append(section.Figures, s.gap(train, held))
 	}
 	if s.Raw != nil {
-		raw, err := measure(s.Raw, s.HeldOut)
+		raw, err := measure(s.Raw, heldOut)
 		if err != nil {
 			return section, err
 		}
@@ -117,9 +118,9 @@ func (s *Subject) errorFigures(c *diffusion.Curve) (all []eval.Figure, err error
 }
 
 // yardstick is the best linear denoiser of the held-out pictures that are measured.
-func (s *Subject) yardstick(ctx context.Context, c Settings) (wiener, error) {
+func (s *Subject) yardstick(ctx context.Context, c Settings, heldOut data.Set) (wiener, error) {
 	var all []float32
-	err := s.batches(ctx, s.HeldOut, min(c.Images, s.HeldOut.Len()), c.Batch, func(_ int, x []float32, _ []int32) error {
+	err := s.batches(ctx, heldOut, heldOut.Len(), c.Batch, func(_ int, x []float32, _ []int32) error {
 		all = append(all, x...)
 		return nil
 	})
