@@ -67,11 +67,7 @@ func (s *Subject) Denoising(ctx context.Context, c Settings) (report.Section, er
 		section.Figures = append(section.Figures, f)
 	}
 	section.Charts = s.curveCharts(curves)
-	linear := plot.Series{Name: "best linear denoiser", X: held.Sigmas, Style: plot.Dashed}
-	for _, sigma := range held.Sigmas {
-		linear.Y = append(linear.Y, yardstick.eps(sigma))
-	}
-	section.Charts[0].Series = append(section.Charts[0].Series, linear)
+	section.Charts[0].Series = append(section.Charts[0].Series, yardstick.series(held.Sigmas))
 	section.Summary = s.denoisingSummary(section.Figures)
 	return section, nil
 }

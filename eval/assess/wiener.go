@@ -2,6 +2,8 @@ package assess
 
 import (
 	"math"
+
+	"github.com/ebb-ml/ebb/eval/plot"
 )
 
 // wiener is the best linear denoiser of pictures whose spectrum is known, and its error: a yardstick that every network should beat. It
@@ -45,6 +47,15 @@ func (w wiener) eps(sigma float64) float64 {
 		sum += p / (p + sigma*sigma)
 	}
 	return sum / float64(len(w.power))
+}
+
+// series is its error by noise level.
+func (w wiener) series(sigmas []float64) plot.Series {
+	s := plot.Series{Name: "best linear denoiser", X: sigmas, Style: plot.Dashed}
+	for _, sigma := range sigmas {
+		s.Y = append(s.Y, w.eps(sigma))
+	}
+	return s
 }
 
 // cosines is the orthonormal DCT-II matrix, [n, n].
