@@ -126,36 +126,14 @@ func (f *fused) product(op ir.Op, args []int32, uses []int) (a, b int32, ok bool
 
 // dropUnused removes instructions that nothing needs any more.
 func (f *fused) dropUnused() {
-	p := f.p
-	used := make([]bool, len(p.Code))
-	for o, out := range p.Outputs {
-		used[out.Reg] = true
+	var needed []int32
+	for o := range f.p.Outputs {
 		if b := f.factors[o]; b >= 0 {
-			used[b] = true
+			needed = append(needed, b)
 		}
 	}
-	for i := len(p.Code) - 1; i >= 0; i-- {
-		if used[i] {
-			for _, a := range p.Code[i].Args {
-				used[a] = true
-			}
-		}
-	}
-	to := make([]int32, len(p.Code))
-	var code []ir.Instr
-	for i, in := range p.Code {
-		if !used[i] {
-			continue
-		}
-		for j, a := range in.Args {
-			in.Args[j] = to[a]
-		}
-		to[i] = int32(len(code))
-		code = append(code, in)
-	}
-	p.Code = code
-	for o := range p.Outputs {
-		p.Outputs[o].Reg = to[p.Outputs[o].Reg]
+	to := f.p.DropUnused(needed...)
+	for o := range f.p.Outputs {
 		if f.factors[o] >= 0 {
 			f.factors[o] = to[f.factors[o]]
 		}

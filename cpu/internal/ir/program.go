@@ -156,3 +156,39 @@ func (p *Program) maskString(keep uint32) string {
 	}
 	return "{" + strings.Join(kept, ",") + "}"
 }
+
+// DropUnused removes the instructions that neither an output nor one of the registers also needs, and returns the new number of each
+// register that stays.
+func (p *Program) DropUnused(also ...int32) []int32 {
+	used := make([]bool, len(p.Code))
+	for _, o := range p.Outputs {
+		used[o.Reg] = true
+	}
+	for _, r := range also {
+		used[r] = true
+	}
+	for i := len(p.Code) - 1; i >= 0; i-- {
+		if used[i] {
+			for _, a := range p.Code[i].Args {
+				used[a] = true
+			}
+		}
+	}
+	to := make([]int32, len(p.Code))
+	var code []Instr
+	for i, in := range p.Code {
+		if !used[i] {
+			continue
+		}
+		for j, a := range in.Args {
+			in.Args[j] = to[a]
+		}
+		to[i] = int32(len(code))
+		code = append(code, in)
+	}
+	p.Code = code
+	for o := range p.Outputs {
+		p.Outputs[o].Reg = to[p.Outputs[o].Reg]
+	}
+	return to
+}

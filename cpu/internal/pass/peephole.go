@@ -10,7 +10,7 @@ import (
 func simplifyProgram(p *ir.Program) {
 	hoistDivisions(p)
 	matchSiLUGradients(p)
-	dropUnused(p)
+	p.DropUnused()
 	uses := programUses(p)
 	is := func(r int32, t compute.OpType) bool { return p.Code[r].Op == ir.Primitive(t) }
 	for i := range p.Code {
@@ -43,7 +43,7 @@ func simplifyProgram(p *ir.Program) {
 			}
 		}
 	}
-	dropUnused(p)
+	p.DropUnused()
 }
 
 // hoistDivisions divides by a repeated value by multiplying with its reciprocal, which is computed before it is repeated.
@@ -154,34 +154,4 @@ func programUses(p *ir.Program) []int {
 		uses[o.Reg]++
 	}
 	return uses
-}
-
-func dropUnused(p *ir.Program) {
-	live := make([]bool, len(p.Code))
-	for _, o := range p.Outputs {
-		live[o.Reg] = true
-	}
-	for i := len(p.Code) - 1; i >= 0; i-- {
-		if live[i] {
-			for _, a := range p.Code[i].Args {
-				live[a] = true
-			}
-		}
-	}
-	to := make([]int32, len(p.Code))
-	var code []ir.Instr
-	for i, in := range p.Code {
-		if !live[i] {
-			continue
-		}
-		for j, a := range in.Args {
-			in.Args[j] = to[a]
-		}
-		to[i] = int32(len(code))
-		code = append(code, in)
-	}
-	p.Code = code
-	for i := range p.Outputs {
-		p.Outputs[i].Reg = to[p.Outputs[i].Reg]
-	}
 }

@@ -156,7 +156,7 @@ func (f *fuser) trim() {
 			}
 		}
 		k.outputs, k.program.Outputs = outputs, stores
-		dropUnused(k.program)
+		k.program.DropUnused()
 		mark(k.inputs)
 	}
 }
