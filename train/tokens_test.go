@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ebb-ml/ebb/ckpt"
 	"github.com/ebb-ml/ebb/event"
 	"github.com/ebb-ml/ebb/optim"
 	"github.com/ebb-ml/ebb/recipe"
@@ -143,23 +142,7 @@ func TestTextPartsAgree(t *testing.T) {
 			t.Fatal(err)
 		}
 		losses = append(losses, float64(progress(t, tr.Folder.Dir()).Loss))
-		k, _, err := ckpt.Load(tr.Folder.Dir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, err := k.Group(train.GroupWeights)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var w []float32
-		for _, info := range f.Tensors() {
-			v, err := f.Float32s(info.Name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w = append(w, v...)
-		}
-		all = append(all, w)
+		all = append(all, savedWeights(t, tr.Folder.Dir()))
 	}
 	if d := math.Abs(losses[0]/losses[1] - 1); d > 1e-5 {
 		t.Errorf("losses %v differ by %g", losses, d)

@@ -216,23 +216,7 @@ func TestPartsAgree(t *testing.T) {
 		}
 		p := progress(t, tr.Folder.Dir())
 		losses, norms = append(losses, float64(p.Loss)), append(norms, float64(p.GradNorm))
-		k, _, err := ckpt.Load(tr.Folder.Dir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, err := k.Group(train.GroupWeights)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var w []float32
-		for _, info := range f.Tensors() {
-			v, err := f.Float32s(info.Name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w = append(w, v...)
-		}
-		all = append(all, w)
+		all = append(all, savedWeights(t, tr.Folder.Dir()))
 	}
 	if d := math.Abs(losses[0]/losses[1] - 1); d > 1e-5 {
 		t.Errorf("losses %v differ by %g", losses, d)
@@ -404,4 +388,25 @@ func TestOtherNetworkIsRefused(t *testing.T) {
 		u.Channels = []int{16, 16}
 		c.Network.UNet, c.Train.Images = &u, 32
 	}
+}
+
+// savedWeights are the weights of a run's newest checkpoint, one tensor after the other.
+func savedWeights(t *testing.T, dir string) (w []float32) {
+	t.Helper()
+	k, _, err := ckpt.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := k.Group(train.GroupWeights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, info := range f.Tensors() {
+		v, err := f.Float32s(info.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w = append(w, v...)
+	}
+	return w
 }

@@ -86,18 +86,23 @@ func (s *Subject) seen(ctx context.Context, set data.Set, n int) (data.Set, erro
 	})
 }
 
+// generator draws from the judged weights.
+func (s *Subject) generator() (*sample.Generator, error) {
+	m := s.Model
+	return sample.New(s.Engine, s.Weights, m.Forward, sample.Model{Precond: m.Precond, Shape: m.Shape, Classed: m.Classed, Null: m.Null,
+		SelfCondition: m.SelfCondition})
+}
+
 // Draw draws n samples of a seed.
 func (s *Subject) Draw(ctx context.Context, n int, seed uint64) (data.Set, error) {
-	m := s.Model
-	g, err := sample.New(s.Engine, s.Weights, m.Forward, sample.Model{Precond: m.Precond, Shape: m.Shape, Classed: m.Classed, Null: m.Null,
-		SelfCondition: m.SelfCondition})
+	g, err := s.generator()
 	if err != nil {
 		return nil, err
 	}
 	defer g.Finalize()
 	r := s.Request
 	r.Seed, r.Count = seed, n
-	set := &memory{classes: m.Classes}
+	set := &memory{classes: s.Model.Classes}
 	return set, g.Draw(ctx, r, func(first int, x []float32) error {
 		batch, err := s.pictures(x)
 		for i := range batch {

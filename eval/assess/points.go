@@ -10,7 +10,6 @@ import (
 
 	"github.com/ebb-ml/ebb/eval"
 	"github.com/ebb-ml/ebb/eval/report"
-	"github.com/ebb-ml/ebb/sample"
 )
 
 // Points measures how near drawn points come to held-out ones, and shows where both lie.
@@ -52,9 +51,7 @@ func (s *Subject) Points(ctx context.Context, c Settings) (report.Section, error
 
 // drawPoints draws samples as numbers of the network's scale.
 func (s *Subject) drawPoints(ctx context.Context, c Settings) (eval.Matrix, error) {
-	m := s.Model
-	g, err := sample.New(s.Engine, s.Weights, m.Forward, sample.Model{Precond: m.Precond, Shape: m.Shape, Classed: m.Classed, Null: m.Null,
-		SelfCondition: m.SelfCondition})
+	g, err := s.generator()
 	if err != nil {
 		return eval.Matrix{}, err
 	}
