@@ -113,7 +113,7 @@ func NewAttention(set *Set, spec AttentionSpec) (*Attention, error) {
 	}
 	m := &set.Micro
 	a := &Attention{spec: spec, set: set, kernels: attentionFor(set.Tier), parts: 1}
-	a.inPlace = spec.Dim%m.NR == 0 && max(spec.Q.Row, spec.K.Row, spec.V.Row, spec.O.Row) <= inPlaceCols
+	a.inPlace = spec.Dim%m.NR == 0 && max(spec.Q.Row, spec.K.Row, spec.V.Row, spec.O.Row) <= m.inPlace
 	if heads := spec.Batch * spec.Heads; heads < taskCount {
 		a.parts = max(1, min(ceilDiv(taskCount, heads), spec.Queries/attentionTaskRows))
 	}

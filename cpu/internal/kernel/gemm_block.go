@@ -10,6 +10,7 @@ type block struct {
 	strips, panels [2]int    // begin and end
 	partial        bool      // the first chunk overwrites, whichever it is
 	ahead          copying
+	asks           [2]request // of the next layer's A and the next chunk's B
 }
 
 // multiply adds the products of chunks [first, end), which p holds. After the last of all the block is final.
@@ -17,7 +18,7 @@ type block struct {
 // For each chunk and block of rows, B passes by in groups of panels that stay in the second-level cache; within a group
 // strips of rows run outside, panels inside, so that the strip's part of A stays in the first-level cache.
 func (b *block) multiply(p *panels, first, end int, last bool) {
-	perBlock := max(1, blockCols/b.micro.NR)
+	perBlock := max(1, b.micro.cols/b.micro.NR)
 	for x, more := b.layer(first, b.strips[0], 0), true; more; {
 		var next layer
 		next, more = b.after(&x, end)
@@ -25,7 +26,7 @@ func (b *block) multiply(p *panels, first, end int, last bool) {
 			stop := min(panel+perBlock, b.panels[1])
 			for i := x.begin; i < x.end; i++ {
 				if panel == b.panels[0] {
-					b.copyAhead(&x, &next, i-x.begin)
+					b.prepare(&x, &next, i-x.begin)
 				}
 				b.strip(p, &x, i, panel, stop)
 			}
@@ -44,7 +45,7 @@ type layer struct {
 	begin, end int  // of the strips
 	accumulate bool // adds to C
 	copied     int  // how many strips are copied
-	slot       int  // of the first copied strip
+	slot       int  // of the first copied strip, of those that are copied by two
 	ready      bool // the first two have been copied, or will be by the end of the layer before
 }
 
@@ -57,7 +58,10 @@ func (b *block) layer(chunk, begin, slot int) layer {
 
 // after returns the layer after x, if there is one.
 func (b *block) after(x *layer, end int) (next layer, ok bool) {
-	slot := x.slot + x.copied + x.copied%2
+	slot := 0
+	if b.micro.packStrips == nil {
+		slot = x.slot + x.copied + x.copied%2
+	}
 	switch {
 	case x.end < b.strips[1]:
 		return b.layer(x.chunk, x.end, slot), true
@@ -90,7 +94,7 @@ func (b *block) strip(p *panels, x *layer, i, panel, stop int) {
 		s.a, s.next = &b.a[row*b.spec.LDA+first], b.micro.asking(rows)
 	case i-x.begin < x.copied:
 		s.kernel, s.a, s.lda = b.micro.Cols[rows], b.copied(x, i-x.begin), stripRows
-		s.micro, s.ahead = b.micro, &b.ahead
+		s.micro, s.block = b.micro, b
 	default:
 		s.kernel, s.a = b.micro.Cols[rows], &b.a[first*b.spec.LDA+row]
 	}
@@ -111,7 +115,7 @@ type sweep struct {
 	accumulate  bool
 	next        MicroFunc // for the first panel if A is read by rows where it lies, or nil
 	micro       *Micro
-	ahead       *copying // what to copy on the way, or nil
+	block       *block // of a copied strip: it has things to do on the way
 }
 
 func (x *sweep) run(nr int) {
@@ -123,8 +127,7 @@ func (x *sweep) run(nr int) {
 			}
 			return
 		}
-		if x.ahead != nil && x.ahead.rows >= x.terms/4 && x.ahead.rows > 0 {
-			x.ahead.with(x, bp, col)
+		if x.block != nil && x.block.onTheWay(x, bp, col) {
 			continue
 		}
 		kernel := x.kernel

@@ -5,10 +5,7 @@ import "math"
 // How a product is cut up. How many workers there are has an influence on the blocks of C alone, not on any sum.
 const (
 	chunkTerms  = 512      // most terms of K between two visits of C: a strip of A stays in the first-level cache
-	blockCols   = 256      // columns worked on at a time: their panels of one chunk, 512 KiB, stay in the second-level cache
-	blockRows   = 64       // rows worked on at a time
 	blockTasks  = 16       // most tasks of a worker
-	farRow      = 6        // elements of C whose work equals fetching the rest of a row of A: scattered pieces
 	farCol      = 2        // the same for a column of B: neighbouring panels
 	lateness    = 0.2      // of a task, by which a worker may come late
 	taskCount   = 16       // tasks wanted at least of those that do not depend on the workers, where there is work for so many
@@ -17,7 +14,6 @@ const (
 	copyPanels  = 4        // panels from which on copying a transposed A pays
 	stripMargin = 16       // floats between copied strips, so that they do not evict each other
 	inPlaceRows = 64       // rows up to which B is not worth packing
-	inPlaceCols = 256      // or leading dimension of B up to which a chunk of it stays in the second-level cache as it is
 	groupFloats = 2 << 20  // packed floats of B at a time, 8 MiB
 	groupCols   = 4096     // columns of B at a time
 	packPanels  = 16       // panels of B that are packed side by side
@@ -62,8 +58,8 @@ func newGemmPlan(s *GemmSpec, m *Micro) gemmPlan {
 	p.chunks = ceilDiv(s.K, p.terms)
 	p.flops = 2 * float64(s.M) * float64(s.N) * float64(s.K)
 	p.tile = m.MR * m.NR
-	p.inPlace = !s.TransB && s.N%m.NR == 0 && (s.M <= inPlaceRows || s.LDB <= inPlaceCols)
-	if s.TransA && m.colsCopy != nil && p.panels >= copyPanels {
+	p.inPlace = !s.TransB && s.N%m.NR == 0 && (s.M <= inPlaceRows || s.LDB <= m.inPlace)
+	if s.TransA && p.panels >= copyPanels {
 		p.copied = p.copySlots(m) * p.stripFloats()
 	}
 	p.private = p.tile + p.copied
@@ -85,11 +81,18 @@ func newGemmPlan(s *GemmSpec, m *Micro) gemmPlan {
 	return p
 }
 
-// stripsPerBlock returns the strips in blockRows rows.
-func (p *gemmPlan) stripsPerBlock(m *Micro) int { return max(1, blockRows/m.MR) }
+// stripsPerBlock returns the strips of a layer.
+func (p *gemmPlan) stripsPerBlock(m *Micro) int { return max(1, m.rows/m.MR) }
 
-// copySlots returns the places for copied strips: those of a layer, an even number, and the next one's first two.
-func (p *gemmPlan) copySlots(m *Micro) int { return ceilDiv(p.stripsPerBlock(m), 2)*2 + 2 }
+// copySlots returns the places for copied strips: those of a layer; if they are copied by two, an even number, and the next
+// layer's first two.
+func (p *gemmPlan) copySlots(m *Micro) int {
+	n := p.stripsPerBlock(m)
+	if m.packStrips != nil {
+		return n
+	}
+	return ceilDiv(n, 2)*2 + 2
+}
 
 func (p *gemmPlan) stripFloats() int { return stripRows*p.terms + stripMargin }
 
@@ -109,15 +112,16 @@ func (p *gemmPlan) splitsTerms(s *GemmSpec, width int) bool {
 func (g *Gemm) grid(workers, panels int) (rowTasks, colTasks int) {
 	most := int(min(blockTasks*float64(workers), max(1, g.plan.flops/taskFlops)))
 	best := math.Inf(1)
+	far := pick(g.plan.copied > 0, g.micro.farCol, g.micro.farRow)
 	for cols := 1; cols <= min(panels, most); cols++ {
 		for wanted := min(workers, most); wanted <= most; wanted += workers {
 			rows := min(g.plan.strips, ceilDiv(wanted, cols))
 			height, width := ceilDiv(g.plan.strips, rows)*g.micro.MR, ceilDiv(panels, cols)*g.micro.NR
 			layers := 1
-			if width > blockCols {
-				layers = ceilDiv(height, blockRows)
+			if width > g.micro.cols {
+				layers = ceilDiv(height, g.micro.rows)
 			}
-			work := float64(height*width + farRow*height + farCol*width*layers)
+			work := float64(height*width + far*height + farCol*width*layers)
 			if cost := work * (float64(ceilDiv(rows*cols, workers)) + lateness); cost < best {
 				best, rowTasks, colTasks = cost, rows, cols
 			}

@@ -148,10 +148,24 @@ func (x *gemmRun) part(worker, matrix, part int) {
 	for chunk := first; chunk < end; chunk++ {
 		if !ok {
 			p = b.pack(chunk)
+			b.asks[1] = request{}
+			if chunk+1 < end {
+				b.asks[1] = b.chunkRequest(chunk + 1)
+			}
 		}
 		b.multiply(&p, chunk, chunk+1, false)
 		b.to.accumulate = true
 	}
+}
+
+// chunkRequest asks for a chunk of B.
+func (b *block) chunkRequest(chunk int) request {
+	first, terms := b.chunkRange(chunk)
+	data := b.b[b.matrix*b.spec.StrideB:]
+	if b.spec.TransB {
+		return newRequest(data[first:], b.spec.N, terms, b.spec.LDB)
+	}
+	return newRequest(data[first*b.spec.LDB:], terms, b.spec.N, b.spec.LDB)
 }
 
 // sumParts adds rows of the partial products and brings them into C.

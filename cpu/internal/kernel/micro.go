@@ -22,16 +22,31 @@ type Micro struct {
 	packPanels func(k, panels int, b, panel *float32, ldb, gap int)
 	// packTransposed makes a panel of k rows from NR rows of k floats, ldb apart; k is a multiple of lanes.
 	packTransposed func(k int, b, panel *float32, ldb int)
-	// copyStrips copies k rows of a transposed A, lda apart, into two strips: stripRows floats each, the second's from MR
-	// floats further on. colsCopy is Cols[MR] that does the same on the way, one row every four terms: what is needed next
-	// comes while there is time to wait for it. Both are nil for the reference.
+	// A transposed A is copied into strips of stripRows floats a term, in one of two ways.
+	//
+	// copyStrips copies k rows, lda apart, into two strips, the second's from MR floats further on. colsCopy is Cols[MR] that
+	// does the same on the way, one row every four terms: what is needed next comes while there is time to wait for it.
 	copyStrips func(k int, a *float32, lda int, strip, next *float32)
 	colsCopy   func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool, from *float32, ldFrom int, strip, next, ahead *float32)
+	// packStrips copies k > 0 rows into strips > 0 strips at once, gap floats apart. colsAsk is Cols[MR] that meanwhile asks
+	// memory for a line of each of k/4 rows, ldFrom apart. Both are nil on a tier that has colsCopy.
+	packStrips func(k, strips int, a *float32, lda int, strip *float32, gap int)
+	colsAsk    func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool, from *float32, ldFrom int)
 	// add computes dst[i] += src[i]; n is a multiple of NR.
 	add func(n int, dst, src *float32)
 	// peak runs n times 24 independent vector multiply-adds; nil for the reference.
 	peak  func(n int)
 	lanes int // floats of a vector
+	blocking
+}
+
+// blocking says how matrix products use a tier's caches. It has no influence on any sum.
+type blocking struct {
+	cols    int // columns worked on at a time: their panels of one chunk stay in the second-level cache
+	rows    int // rows worked on at a time
+	inPlace int // leading dimension of B up to which a chunk of it stays in the second-level cache as it is
+	farRow  int // elements of C whose work equals fetching the rest of a row of A: scattered pieces
+	farCol  int // elements of C whose work equals copying a column of a transposed A, fetched as well
 }
 
 // MicroFunc computes one tile over k >= 0 terms; accumulate adds to C instead of overwriting it. The sum over the terms is
@@ -61,8 +76,8 @@ const (
 // registers at most.
 func microReference() Micro {
 	m := Micro{
-		MR: refRows, NR: refCols, lanes: 1,
-		packPanels: refPackPanels, packTransposed: refPackTransposed, add: refAdd,
+		MR: refRows, NR: refCols, lanes: 1, blocking: blocking{cols: 256, rows: 64, inPlace: 256, farRow: 6, farCol: 6},
+		packPanels: refPackPanels, packTransposed: refPackTransposed, copyStrips: refCopyStrips, colsCopy: refColsCopy, add: refAdd,
 	}
 	for rows := 1; rows <= refRows; rows++ {
 		m.Rows[rows] = func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool) {
@@ -122,6 +137,19 @@ func refPackTransposed(k int, b, panel *float32, ldb int) {
 			to[p*refCols+j] = x
 		}
 	}
+}
+
+func refCopyStrips(k int, a *float32, lda int, strip, next *float32) {
+	for p := range k {
+		for i, to := range [2]*float32{strip, next} {
+			copy(view(offset(to, p*stripRows), stripRows), view(offset(a, p*lda+i*refRows), stripRows))
+		}
+	}
+}
+
+func refColsCopy(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool, from *float32, ldFrom int, strip, next, _ *float32) {
+	refTile(refRows, k, a, b, c, 1, lda, ldb, ldc, accumulate)
+	refCopyStrips(k/4, from, ldFrom, strip, next)
 }
 
 func refAdd(n int, dst, src *float32) {

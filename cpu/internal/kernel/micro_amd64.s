@@ -5740,9 +5740,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func microAVX2Copy6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32, ahead *float32)
+// func microAVX2Ask6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·microAVX2Copy6(SB), NOSPLIT, $0-104
+TEXT ·microAVX2Ask6(SB), NOSPLIT, $0-80
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
@@ -5753,23 +5753,20 @@ TEXT ·microAVX2Copy6(SB), NOSPLIT, $0-104
 	MOVQ       from+64(FP), DI
 	MOVQ       ldFrom+72(FP), R8
 	SHLQ       $0x02, R8
-	MOVQ       strip+80(FP), R9
-	MOVQ       next+88(FP), R10
-	MOVQ       ahead+96(FP), R11
-	MOVQ       c+24(FP), R12
-	MOVQ       ldc+48(FP), R13
-	SHLQ       $0x02, R13
-	PREFETCHT0 (R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
+	MOVQ       c+24(FP), R9
+	MOVQ       ldc+48(FP), R10
+	SHLQ       $0x02, R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -5875,16 +5872,8 @@ loop:
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	ADDQ         BX, CX
-	PREFETCHT0   52(DI)(R8*8)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      Y12, (R9)
-	ADDQ         $0x20, R9
-	VMOVUPS      24(DI), Y12
-	VMOVUPS      Y12, (R10)
-	ADDQ         $0x20, R10
+	PREFETCHT1   (DI)
 	ADDQ         R8, DI
-	PREFETCHT1   52(R11)
-	ADDQ         R8, R11
 	SUBQ         $0x04, AX
 	JGE          loop
 
@@ -5965,29 +5954,90 @@ write:
 	VZEROUPPER
 	RET
 
-// func copyStripsAVX2(k int, a *float32, lda int, strip *float32, next *float32)
+// func packStripsAVX2(k int, strips int, a *float32, lda int, strip *float32, gap int)
 // Requires: AVX, MMX+
-TEXT ·copyStripsAVX2(SB), NOSPLIT, $0-40
-	MOVQ  k+0(FP), AX
-	MOVQ  a+8(FP), CX
-	MOVQ  lda+16(FP), DX
-	SHLQ  $0x02, DX
-	MOVQ  strip+24(FP), BX
-	MOVQ  next+32(FP), SI
-	TESTQ AX, AX
-	JEQ   done
+TEXT ·packStripsAVX2(SB), NOSPLIT, $0-48
+	MOVQ k+0(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ lda+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ strip+32(FP), BX
+	MOVQ gap+40(FP), SI
+	SHLQ $0x02, SI
+	LEAQ (DX)(DX*2), DI
+	SUBQ $0x08, AX
+	JLT  tail
 
-loop:
-	PREFETCHT0 52(CX)(DX*8)
-	VMOVUPS    (CX), Y0
-	VMOVUPS    Y0, (BX)
-	ADDQ       $0x20, BX
-	VMOVUPS    24(CX), Y0
-	VMOVUPS    Y0, (SI)
-	ADDQ       $0x20, SI
-	ADDQ       DX, CX
-	DECQ       AX
-	JNE        loop
+rows:
+	MOVQ CX, R8
+	MOVQ BX, R9
+	MOVQ strips+8(FP), R10
+
+rowsPiece:
+	LEAQ    (R8)(DX*4), R11
+	VMOVUPS (R8), Y0
+	VMOVUPS Y0, (R9)
+	VMOVUPS (R8)(DX*1), Y0
+	VMOVUPS Y0, 32(R9)
+	VMOVUPS (R8)(DX*2), Y0
+	VMOVUPS Y0, 64(R9)
+	VMOVUPS (R8)(DI*1), Y0
+	VMOVUPS Y0, 96(R9)
+	VMOVUPS (R11), Y0
+	VMOVUPS Y0, 128(R9)
+	VMOVUPS (R11)(DX*1), Y0
+	VMOVUPS Y0, 160(R9)
+	VMOVUPS (R11)(DX*2), Y0
+	VMOVUPS Y0, 192(R9)
+	VMOVUPS (R11)(DI*1), Y0
+	VMOVUPS Y0, 224(R9)
+	ADDQ    $0x18, R8
+	ADDQ    SI, R9
+	DECQ    R10
+	JNE     rowsPiece
+	MOVQ    DX, R9
+	SHLQ    $0x05, R9
+	ADDQ    CX, R9
+	SUBQ    CX, R8
+
+line:
+	LEAQ       (R9)(DX*4), R11
+	PREFETCHT1 (R9)
+	PREFETCHT1 (R9)(DX*1)
+	PREFETCHT1 (R9)(DX*2)
+	PREFETCHT1 (R9)(DI*1)
+	PREFETCHT1 (R11)
+	PREFETCHT1 (R11)(DX*1)
+	PREFETCHT1 (R11)(DX*2)
+	PREFETCHT1 (R11)(DI*1)
+	ADDQ       $0x40, R9
+	SUBQ       $0x40, R8
+	JGT        line
+	LEAQ       (CX)(DX*8), CX
+	ADDQ       $0x00000100, BX
+	SUBQ       $0x08, AX
+	JGE        rows
+
+tail:
+	ADDQ $0x08, AX
+	JEQ  done
+
+row:
+	MOVQ CX, DI
+	MOVQ BX, R8
+	MOVQ strips+8(FP), R9
+
+rowPiece:
+	VMOVUPS (DI), Y0
+	VMOVUPS Y0, (R8)
+	ADDQ    $0x18, DI
+	ADDQ    SI, R8
+	DECQ    R9
+	JNE     rowPiece
+	ADDQ    DX, CX
+	ADDQ    $0x00000020, BX
+	DECQ    AX
+	JNE     row
 
 done:
 	VZEROUPPER
@@ -6013,6 +6063,7 @@ row:
 
 piece:
 	PREFETCHT0 (R8)(DI*1)
+	PREFETCHT1 (R8)(DI*4)
 	VMOVUPS    (R8), Y0
 	VMOVUPS    Y0, (R9)
 	VMOVUPS    32(R8), Y0

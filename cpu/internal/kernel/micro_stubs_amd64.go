@@ -110,10 +110,10 @@ func microAVX2Cols6(k int, a *float32, b *float32, c *float32, lda int, ldb int,
 func microAVX2Next6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
 
 //go:noescape
-func microAVX2Copy6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32, ahead *float32)
+func microAVX2Ask6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int)
 
 //go:noescape
-func copyStripsAVX2(k int, a *float32, lda int, strip *float32, next *float32)
+func packStripsAVX2(k int, strips int, a *float32, lda int, strip *float32, gap int)
 
 //go:noescape
 func packAVX2(k int, panels int, b *float32, panel *float32, ldb int, gap int)

@@ -122,3 +122,33 @@ func TestMeasurePeak(t *testing.T) {
 		}
 	})
 }
+
+// TestStrips copies rows of a transposed A of every number into strips, with the kernel that the tier has for it.
+func TestStrips(t *testing.T) {
+	const lda, strips = 61, 5
+	forTiers(t, func(t *testing.T, set *Set) {
+		m := &set.Micro
+		for k := 1; k <= 40; k++ {
+			n := pick(m.packStrips == nil, 2, strips)
+			gap := stripRows*k + 3
+			a := normal(rand.New(rand.NewPCG(1, uint64(k))), (k-1)*lda+(n-1)*m.MR+stripRows)
+			to, check := guarded(t, n*gap)
+			if m.packStrips == nil {
+				m.copyStrips(k, &a[0], lda, &to[0], &to[gap])
+			} else {
+				m.packStrips(k, n, &a[0], lda, &to[0], gap)
+			}
+			check()
+			for i := range n * gap {
+				strip, at := i/gap, i%gap
+				want := guard
+				if at < stripRows*k {
+					want = a[at/stripRows*lda+strip*m.MR+at%stripRows]
+				}
+				if to[i] != want {
+					t.Fatalf("%d rows: strip %d has %v at %d, want %v", k, strip, to[i], at, want)
+				}
+			}
+		}
+	})
+}

@@ -50,14 +50,26 @@ func micro(s isa) {
 	asking := newTile(s, s.mr, true)
 	asking.asks = true
 	asking.emit()
-	copying := newTile(s, s.mr, false)
-	copying.copies = true
-	copying.emit()
-	copyStrips(s)
+	strips(s)
 	pack(s)
 	packTransposed(s)
 	add(s)
 	peak(s)
+}
+
+// strips writes the kernels that copy a transposed A: AVX-512 copies the next strips while it multiplies, AVX2, which has no
+// registers to spare, copies a block of them at once and only asks memory for the next block meanwhile.
+func strips(s isa) {
+	t := newTile(s, s.mr, false)
+	if s.bytes == 64 {
+		t.copies = true
+		t.emit()
+		copyStrips(s)
+		return
+	}
+	t.asksColumns = true
+	t.emit()
+	packStrips(s)
 }
 
 // tile is one kernel being written: m rows of two vectors, accumulators in registers.
@@ -66,6 +78,7 @@ type tile struct {
 	m           int
 	byRows      bool
 	asks        bool // memory is asked for the rows of A that the next tile will read
+	asksColumns bool // memory is asked for a line of another matrix every four terms, ldFrom apart
 	copies      bool // a row of another part of A is copied into strips every four terms
 	a, b        Register
 	lda, ldb    Register
@@ -87,6 +100,8 @@ func (t *tile) emit() {
 		form = "Next"
 	case t.byRows:
 		form = "Rows"
+	case t.asksColumns:
+		form, more = "Ask", ", from *float32, ldFrom int"
 	case t.copies:
 		form, more = "Copy", ", from *float32, ldFrom int, strip, next, ahead *float32"
 	}
@@ -99,8 +114,10 @@ func (t *tile) emit() {
 	t.lda = bytesOf("lda")
 	t.ldb = bytesOf("ldb")
 	t.bases()
-	if t.copies {
+	if t.copies || t.asksColumns {
 		t.from, t.ldFrom = Load(Param("from"), GP64()), bytesOf("ldFrom")
+	}
+	if t.copies {
 		t.strips = []Register{Load(Param("strip"), GP64()), Load(Param("next"), GP64())}
 		t.ahead = Load(Param("ahead"), GP64())
 	}
@@ -194,6 +211,10 @@ func (t *tile) loop(k Register) {
 		t.step(u)
 	}
 	t.fetchNext()
+	if t.asksColumns {
+		PREFETCHT1(Mem{Base: t.from})
+		ADDQ(t.ldFrom, t.from)
+	}
 	t.advance(4)
 	if t.copies {
 		copyRow(t.isa, t.from, t.ldFrom, t.strips)

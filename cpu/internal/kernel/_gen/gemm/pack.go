@@ -28,6 +28,9 @@ func pack(s isa) {
 		v := s.vec()
 		if j*s.bytes%64 == 0 {
 			PREFETCHT0(Mem{Base: x, Index: ahead, Scale: 1, Disp: s.bytes * j})
+			if s.bytes == 32 {
+				PREFETCHT1(Mem{Base: x, Index: ahead, Scale: 4, Disp: s.bytes * j})
+			}
 		}
 		VMOVUPS(Mem{Base: x, Disp: s.bytes * j}, v)
 		VMOVUPS(v, Mem{Base: y, Disp: s.bytes * j})
@@ -61,6 +64,95 @@ func copyStrips(s isa) {
 	Label("done")
 	VZEROUPPER()
 	RET()
+}
+
+// packStrips writes the kernel that copies k rows of a transposed A, lda apart, into strips > 0 strips: eight floats of a row
+// to each, the next strip's from MR floats further on. Eight rows pass by together, so that a strip gets whole cache lines;
+// the second-level cache is asked for those that follow 32 rows later.
+func packStrips(s isa) {
+	TEXT("packStrips"+s.name, NOSPLIT, "func(k, strips int, a *float32, lda int, strip *float32, gap int)")
+	Pragma("noescape")
+	k := Load(Param("k"), GP64())
+	p := stripPacker{isa: s, row: Load(Param("a"), GP64()), lda: bytesOf("lda"), out: Load(Param("strip"), GP64()), gap: bytesOf("gap"), three: GP64()}
+	LEAQ(Mem{Base: p.lda, Index: p.lda, Scale: 2}, p.three)
+	SUBQ(Imm(8), k)
+	JLT(LabelRef("tail"))
+	Label("rows")
+	p.pass("rows", 8)
+	SUBQ(Imm(8), k)
+	JGE(LabelRef("rows"))
+	Label("tail")
+	ADDQ(Imm(8), k)
+	JEQ(LabelRef("done"))
+	Label("row")
+	p.pass("row", 1)
+	DECQ(k)
+	JNE(LabelRef("row"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// stripPacker is packStrips being written.
+type stripPacker struct {
+	isa
+	row, lda, three Register
+	out, gap        Register
+}
+
+// pass copies rows, 8 or 1, to all strips and moves on.
+func (p *stripPacker) pass(label string, rows int) {
+	from, to, n, later := GP64(), GP64(), GP64(), GP64()
+	MOVQ(p.row, from)
+	MOVQ(p.out, to)
+	Load(Param("strips"), n)
+	Label(label + "Piece")
+	if rows > 1 {
+		LEAQ(Mem{Base: from, Index: p.lda, Scale: 4}, later)
+	}
+	for i := range rows {
+		v := YMM()
+		VMOVUPS(p.at(i, from, later), v)
+		VMOVUPS(v, Mem{Base: to, Disp: 32 * i})
+	}
+	ADDQ(Imm(uint64(4*p.mr)), from)
+	ADDQ(p.gap, to)
+	DECQ(n)
+	JNE(LabelRef(label + "Piece"))
+	if rows > 1 {
+		ahead := GP64()
+		MOVQ(p.lda, ahead)
+		SHLQ(Imm(5), ahead)
+		ADDQ(p.row, ahead)
+		SUBQ(p.row, from) // bytes of a row
+		Label("line")
+		LEAQ(Mem{Base: ahead, Index: p.lda, Scale: 4}, later)
+		for i := range rows {
+			PREFETCHT1(p.at(i, ahead, later))
+		}
+		ADDQ(Imm(64), ahead)
+		SUBQ(Imm(64), from)
+		JGT(LabelRef("line"))
+		LEAQ(Mem{Base: p.row, Index: p.lda, Scale: 8}, p.row)
+	} else {
+		ADDQ(p.lda, p.row)
+	}
+	ADDQ(U32(uint32(32*rows)), p.out)
+}
+
+// at addresses row i from a base on, whose fourth row later points to.
+func (p *stripPacker) at(i int, base, later Register) Mem {
+	m := Mem{Base: base}
+	if i >= 4 {
+		m.Base = later
+	}
+	switch i % 4 {
+	case 1, 2:
+		m.Index, m.Scale = p.lda, uint8(i%4)
+	case 3:
+		m.Index, m.Scale = p.three, 1
+	}
+	return m
 }
 
 // copyRow copies eight floats to each strip, of the second from MR floats further on, and moves on to the next row. It asks
