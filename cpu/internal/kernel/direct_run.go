@@ -150,11 +150,35 @@ func (t *directTask) multiply(f *form, panel int) {
 	// The panel's part for one segment stays in the first-level cache over all rows.
 	for i := range segments {
 		s := &segments[i]
-		eachRun(f, channel, func(x operand) { t.segmentTiles(x, s, filter, i > 0) })
+		then := t.comes(f, filter[s.terms*nr:], s.terms*nr)
+		eachRun(f, channel, func(x operand) { t.segmentTiles(x, s, filter, i > 0, &then) })
 		filter = filter[s.terms*nr:]
 	}
 	if t.staged {
 		t.unstage(f, channel, cols)
+	}
+}
+
+// coming is the part of the filter that follows: memory is asked for some lines of it with every tile.
+type coming struct {
+	data  []float32
+	lines int // with a tile
+}
+
+// comes spreads asking for the next n floats of the filter over the tiles of a form.
+func (t *directTask) comes(f *form, filter []float32, n int) coming {
+	if t.micro.ask == nil {
+		return coming{}
+	}
+	tiles := (t.imageEnd - t.image) * (t.rowEnd - t.row) * ceilDiv(f.cols.count, t.micro.MR)
+	return coming{data: filter[:min(n, len(filter))], lines: ceilDiv(n, tiles*lineFloats)}
+}
+
+// next asks for as much as belongs to a tile.
+func (c *coming) next(m *Micro) {
+	if n := min(c.lines, len(c.data)/lineFloats); n > 0 {
+		m.ask(n, &c.data[0])
+		c.data = c.data[n*lineFloats:]
 	}
 }
 
@@ -195,11 +219,12 @@ func (t *directTask) unstage(f *form, channel, cols int) {
 }
 
 // segmentTiles multiplies one segment of a run of pixels by a whole panel.
-func (t *directTask) segmentTiles(x operand, s *segment, filter []float32, accumulate bool) {
+func (t *directTask) segmentTiles(x operand, s *segment, filter []float32, accumulate bool, then *coming) {
 	m := t.micro
 	strips := ceilDiv(x.pixels, m.MR)
 	for i := range strips {
 		first, n := strip(x.pixels, strips, i)
+		then.next(m)
 		m.Rows[n](s.terms, &x.a[s.offset+first*x.lda], &filter[0], &x.c[first*x.ldc], x.lda, m.NR, x.ldc, accumulate)
 	}
 }

@@ -32,6 +32,8 @@ type Micro struct {
 	// memory for a line of each of k/4 rows, ldFrom apart. Both are nil on a tier that has colsCopy.
 	packStrips func(k, strips int, a *float32, lda int, strip *float32, gap int)
 	colsAsk    func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool, from *float32, ldFrom int)
+	// ask asks memory for some lines, to be used soon. It is nil on tiers that need it not.
+	ask func(lines int, from *float32)
 	// add computes dst[i] += src[i]; n is a multiple of NR.
 	add func(n int, dst, src *float32)
 	// peak runs n times 24 independent vector multiply-adds; nil for the reference.

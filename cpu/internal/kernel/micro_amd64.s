@@ -6043,6 +6043,23 @@ done:
 	VZEROUPPER
 	RET
 
+// func askAVX2(lines int, from *float32)
+// Requires: MMX+
+TEXT ·askAVX2(SB), NOSPLIT, $0-16
+	MOVQ  lines+0(FP), AX
+	MOVQ  from+8(FP), CX
+	TESTQ AX, AX
+	JEQ   done
+
+loop:
+	PREFETCHT1 (CX)
+	ADDQ       $0x40, CX
+	DECQ       AX
+	JNE        loop
+
+done:
+	RET
+
 // func packAVX2(k int, panels int, b *float32, panel *float32, ldb int, gap int)
 // Requires: AVX, MMX+
 TEXT ·packAVX2(SB), NOSPLIT, $0-48

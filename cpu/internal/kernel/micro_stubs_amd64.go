@@ -116,6 +116,9 @@ func microAVX2Ask6(k int, a *float32, b *float32, c *float32, lda int, ldb int, 
 func packStripsAVX2(k int, strips int, a *float32, lda int, strip *float32, gap int)
 
 //go:noescape
+func askAVX2(lines int, from *float32)
+
+//go:noescape
 func packAVX2(k int, panels int, b *float32, panel *float32, ldb int, gap int)
 
 //go:noescape

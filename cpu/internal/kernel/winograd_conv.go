@@ -181,17 +181,20 @@ func (w *winogradConv) runGroups(r Runner, x *convRun, zero []float32, c carve) 
 	})
 }
 
-// multiply computes the 36 products of a group for some tiles. The panel of U stays in the first-level cache.
+// multiply computes the 36 products of a group for some tiles. The panels of U stay in the first-level cache or near it; a
+// group of several takes each strip of V at once, and memory is asked for the next.
 func (w *winogradConv) multiply(u, v, m []float32, tiles int) {
 	k, nr, inC := w.micro, w.micro.NR, w.inC
 	strips := ceilDiv(tiles, k.MR)
 	for xi := range grid {
-		for p := range w.width / nr {
-			b := &u[xi*w.xiU+p*inC*nr]
-			for i := range strips {
-				first, n := strip(tiles, strips, i)
-				k.Rows[n](inC, &v[xi*w.xiV()+first*w.ldv], b, &m[xi*w.xiM()+first*w.ldm+p*nr], w.ldv, nr, w.ldm, false)
+		for i := range strips {
+			first, n := strip(tiles, strips, i)
+			x := sweep{kernel: k.Rows[n], rows: n, terms: inC, a: &v[xi*w.xiV()+first*w.ldv], lda: w.ldv,
+				b: u[xi*w.xiU:], ldb: nr, step: inC * nr, c: m[xi*w.xiM()+first*w.ldm:], ldc: w.ldm, cols: w.width}
+			if w.width > nr {
+				x.next = k.asking(n)
 			}
+			x.run(nr)
 		}
 	}
 }

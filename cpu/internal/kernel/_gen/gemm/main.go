@@ -70,6 +70,7 @@ func strips(s isa) {
 	t.asksColumns = true
 	t.emit()
 	packStrips(s)
+	ask(s)
 }
 
 // tile is one kernel being written: m rows of two vectors, accumulators in registers.

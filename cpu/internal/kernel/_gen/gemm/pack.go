@@ -155,6 +155,23 @@ func (p *stripPacker) at(i int, base, later Register) Mem {
 	return m
 }
 
+// ask writes the kernel that asks memory for some lines, for the second-level cache.
+func ask(s isa) {
+	TEXT("ask"+s.name, NOSPLIT, "func(lines int, from *float32)")
+	Pragma("noescape")
+	n := Load(Param("lines"), GP64())
+	from := Load(Param("from"), GP64())
+	TESTQ(n, n)
+	JEQ(LabelRef("done"))
+	Label("loop")
+	PREFETCHT1(Mem{Base: from})
+	ADDQ(Imm(64), from)
+	DECQ(n)
+	JNE(LabelRef("loop"))
+	Label("done")
+	RET()
+}
+
 // copyRow copies eight floats to each strip, of the second from MR floats further on, and moves on to the next row. It asks
 // for a row that will be needed soon; for many at once it cannot, since they may lie in few sets of the cache. If the floats
 // lie in two cache lines, the first one was there for the strips before.
