@@ -26,6 +26,9 @@ func (c *Config) SetTokens(tokens int64) {
 // stretch fits what was derived from the length of training to a new one.
 func (c *Config) stretch(target int64) {
 	t := &c.Train
+	if t.Target() == 0 {
+		return // nothing was derived yet: that waits for the data
+	}
 	if t.Rate.Horizon == t.Target() {
 		t.Rate.Horizon = target
 	}

@@ -55,7 +55,7 @@ func textSmall() Config {
 func textFolder() Config {
 	c := baseText(0, 0, 0)
 	c.Train.Rate = optim.Schedule{Shape: optim.InverseSqrt, Peak: 1e-3}
-	c.Network.Conditional = true
+	c.Network.Conditional, c.Train.DropClass = true, 0.1
 	c.Text.Tokenizer = text.TokenizerConfig{Kind: text.KindBPE}
 	c.Text.HeldOut.Share = 0.02
 	c.Text.Sample.Steps = 128

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ebb-ml/ebb/nets"
+	"github.com/ebb-ml/ebb/optim"
 	"github.com/ebb-ml/ebb/text"
 )
 
@@ -12,11 +13,12 @@ import (
 // recipe text-folder row length, network and length of training.
 func (c *Config) ResolveText(s *TextSets) (notes []string, err error) {
 	t := c.Text
+	begun := t.Fingerprint != ""
 	if err := c.fillTokenizer(s.Tokenizer); err != nil {
 		return nil, err
 	}
 	notes = append(notes, s.Notes...)
-	if c.Recipe == "text-folder" && c.Network.Text == nil {
+	if c.Recipe == "text-folder" && !begun {
 		notes = append(notes, c.fitText(s)...)
 	}
 	classes := s.Train.Meta().Classes
@@ -54,10 +56,19 @@ func (c *Config) fillTokenizer(tok text.Tokenizer) error {
 	return nil
 }
 
-// fitText chooses for a person's own text: rows as long as is useful and there is text for, a network as large as the text can teach.
+// fitText chooses for a person's own text what the configuration leaves open: rows as long as is useful and there is text for, a network as
+// large as the text can teach, and how long and how to train.
 func (c *Config) fitText(s *TextSets) (notes []string) {
-	t, meta := c.Text, s.Train.Meta()
-	total := s.Train.Len()
+	notes = append(notes, c.Text.fitRows(s)...)
+	if c.Network.Text == nil {
+		notes = append(notes, c.fitTextNetwork(s))
+	}
+	return append(notes, c.fitTextTraining(s.Train.Len())...)
+}
+
+// fitRows chooses the length of rows, and keeps each within a document where documents have classes.
+func (t *Text) fitRows(s *TextSets) (notes []string) {
+	total, meta := s.Train.Len(), s.Train.Meta()
 	if t.Length == 0 {
 		t.Length = 256
 		for t.Length > 16 && (total < int64(100*t.Length) || s.Valid != nil && s.Valid.Len() < int64(2*t.Length)) {
@@ -69,6 +80,12 @@ func (c *Config) fitText(s *TextSets) (notes []string) {
 		t.Packing = text.Separate
 		notes = append(notes, fmt.Sprintf("%d classes: each row is from one document", len(meta.Classes)))
 	}
+	return notes
+}
+
+// fitTextNetwork chooses the network.
+func (c *Config) fitTextNetwork(s *TextSets) (note string) {
+	total, meta := s.Train.Len(), s.Train.Meta()
 	n := nets.TextConfig{Dim: 256, Layers: 6, Heads: 8, Init: nets.InitZero}
 	why := "fewer than 20 million tokens"
 	switch {
@@ -78,19 +95,29 @@ func (c *Config) fitText(s *TextSets) (notes []string) {
 		n.Dim, n.Layers, why = 512, 8, "20 million tokens or more"
 	}
 	c.Network.Text = &n
-	notes = append(notes, fmt.Sprintf("%d documents, %d characters, %d different tokens: a transformer of %d layers of width %d for %s", meta.Documents, meta.Chars,
-		meta.Vocab, n.Layers, n.Dim, why))
+	return fmt.Sprintf("%d documents, %d characters, %d different tokens: a transformer of %d layers of width %d for %s", meta.Documents, meta.Chars,
+		meta.Vocab, n.Layers, n.Dim, why)
+}
+
+// fitTextTraining chooses how long to train on a text of total tokens, and how.
+func (c *Config) fitTextTraining(total int64) (notes []string) {
 	tr := &c.Train
 	if tr.Batch == 0 {
-		tr.Batch = max(1, 8192/t.Length)
+		tr.Batch = max(1, 8192/c.Text.Length)
 	}
-	perStep := int64(tr.Batch) * int64(t.Length)
+	perStep := int64(tr.Batch) * int64(c.Text.Length)
 	if tr.Tokens == 0 {
 		tr.Tokens = min(max(20*total, 10_000_000), 200_000_000)
 		notes = append(notes, fmt.Sprintf("%d tokens to train on: the text 20 times, at least 10 million, at most 200 million; batch %d", tr.Tokens, tr.Batch))
 	}
 	if tr.Rate.Warmup == 0 {
-		tr.Rate.Warmup, tr.Rate.Horizon = min(200*perStep, tr.Tokens/10), tr.Tokens/2
+		tr.Rate.Warmup = min(200*perStep, tr.Tokens/10)
+	}
+	if tr.Rate.Horizon == 0 {
+		tr.Rate.Horizon = tr.Tokens / 2
+		if tr.Rate.Shape == optim.Linear || tr.Rate.Shape == optim.Cosine {
+			tr.Rate.Horizon = tr.Tokens
+		}
 	}
 	for every, usual := range map[*int64]int64{&tr.LogEvery: 10 * perStep, &tr.EvalEvery: tr.Tokens / 20, &tr.SampleEvery: tr.Tokens / 20, &tr.SaveEvery: tr.Tokens / 20} {
 		if *every == 0 {

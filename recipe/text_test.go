@@ -99,6 +99,30 @@ func TestTextPresets(t *testing.T) {
 	}
 }
 
+// Recipe text-folder chooses what a person leaves open, whichever part that is: with a network of their own the rest is still chosen.
+func TestTextFolderFillsTheRest(t *testing.T) {
+	for _, settings := range [][]string{nil, {"network.text={vocab=0,dim=64,layers=1,heads=2,init='zero'}", "train.rate.shape=cosine"}} {
+		c, _, _ := resolved(t, "text-folder", settings...)
+		tr, horizon := c.Train, c.Train.Tokens/2
+		if settings != nil {
+			horizon = tr.Tokens
+		}
+		if tr.Tokens != 10_000_000 || tr.Rate.Warmup == 0 || tr.Rate.Horizon != horizon || tr.LogEvery == 0 || tr.EvalEvery != tr.Tokens/20 || tr.DropClass == 0 {
+			t.Errorf("%v: %+v", settings, tr)
+		}
+		if settings != nil && c.Network.Text.Dim != 64 {
+			t.Errorf("the network became %+v", c.Network.Text)
+		}
+	}
+	c, err := recipe.Preset("text-folder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.SetTokens(5_000_000); c.Train.EvalEvery != 0 || c.Train.Rate.Horizon != 0 {
+		t.Errorf("a length that is set before the text is known settles more: %+v", c.Train)
+	}
+}
+
 // What cannot be trained on is refused with what is wrong, where, and what to do.
 func TestBadText(t *testing.T) {
 	write := func(name, content string) string {
