@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/ebb-ml/ebb/internal/rng"
@@ -90,6 +91,28 @@ func (p *Part) Len() int64 {
 
 // Documents counts the documents, or parts of them.
 func (p *Part) Documents() int { return len(p.spans) }
+
+// Document returns the tokens of document i of the part, or of the piece of it that belongs to the part, and its class, -1 without one.
+func (p *Part) Document(i int) (ids []int32, class int32, err error) {
+	if i < 0 || i >= len(p.spans) {
+		return nil, -1, fmt.Errorf("text: document %d of a part with %d", i, len(p.spans))
+	}
+	s := p.spans[i]
+	ids = make([]int32, s.to-s.from)
+	return ids, s.class, p.tokens.read(ids, s.from)
+}
+
+// Relabel returns the part with its classes as numbers of other names, -1 for those that are not among them.
+func (p *Part) Relabel(names []string) *Part {
+	own := *p
+	own.spans = slices.Clone(p.spans)
+	for i := range own.spans {
+		if c := own.spans[i].class; c >= 0 {
+			own.spans[i].class = int32(slices.Index(names, p.tokens.meta.Classes[c]))
+		}
+	}
+	return &own
+}
 
 // Meta describes the corpus that this is a part of.
 func (p *Part) Meta() Meta { return p.tokens.meta }

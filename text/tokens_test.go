@@ -209,6 +209,38 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// Documents of a part are those of the corpus, with their classes, which may be numbered as another corpus does.
+func TestDocumentsOfAPart(t *testing.T) {
+	tokens, err := Tokenize(context.Background(), labelled(300), NewBytes(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, held, err := tokens.Split(0.1, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := tokens.meta.Classes
+	turned := held.Relabel([]string{"another", names[1]})
+	for i := range held.Documents() {
+		ids, class, err := held.Document(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, _, _ := turned.Document(i)
+		_, other, _ := turned.Document(i)
+		want := int32(-1)
+		if class == 1 {
+			want = 1
+		}
+		if s := held.spans[i]; int64(len(ids)) != s.to-s.from || class != s.class || !slices.Equal(ids, own) || other != want {
+			t.Fatalf("document %d has %d tokens of class %d, relabelled %d", i, len(ids), class, other)
+		}
+	}
+	if _, _, err := held.Document(held.Documents()); err == nil {
+		t.Error("a document after the last was returned")
+	}
+}
+
 // One epoch has every token of the windows once; batches are functions of the step; windows cross documents.
 func TestPackedWindows(t *testing.T) {
 	tokens, err := Tokenize(context.Background(), docs("abcdefg", "hijklm", "nopqrstuvwxyz"), NewBytes(false))

@@ -38,6 +38,7 @@ type Score struct {
 	Nats  []float64 // of each row, over all its free tokens
 	Free  []int64   // free tokens of each row
 	Chars []int64   // characters of each row's text
+	Rate  []float32 // how much of each row was noise; 0 of autoregressive models
 }
 
 // NewHeldOutTokens prepares a measurement of a task.
@@ -77,10 +78,11 @@ func (h *HeldOutTokens) Score(ctx context.Context, weights *model.Scope) (Score,
 			return s, err
 		}
 		b := masked.Batch{Seed: h.config.Seed, First: first, Count: min(h.config.Batch, n-first), Total: n}
-		losses, err := h.run(weights, b)
+		losses, rates, err := h.run(weights, b)
 		if err != nil {
 			return s, err
 		}
+		s.Rate = append(s.Rate, rates...)
 		for i, l := range losses {
 			s.Free[first+i] = h.free(first + i)
 			s.Nats[first+i] = float64(l) * float64(s.Free[first+i])
@@ -102,17 +104,16 @@ func (h *HeldOutTokens) free(row int) (n int64) {
 	return n
 }
 
-// run returns the loss of each row of b.
-func (h *HeldOutTokens) run(weights *model.Scope, b masked.Batch) ([]float32, error) {
+// run returns the loss of each row of b, and how much of it was noise.
+func (h *HeldOutTokens) run(weights *model.Scope, b masked.Batch) (losses, rates []float32, err error) {
 	exec := h.execs[weights.Scope()]
 	if exec == nil {
-		var err error
 		exec, err = model.NewExec(h.engine, weights.Store(), func(_ *model.Scope, in []*graph.Node) *graph.Node {
 			_, perRow := h.task.Loss(weights, in)
 			return perRow
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		h.execs[weights.Scope()] = exec
 	}
@@ -120,19 +121,20 @@ func (h *HeldOutTokens) run(weights *model.Scope, b masked.Batch) ([]float32, er
 	if h.task.Classes {
 		classes = append(classes, h.config.Rows.Class[b.First:b.First+b.Count]...)
 		if err := nullLabels(classes, h.task.Null); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	args, err := h.task.inputs(h.config.Rows, classes, nil, b)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out, err := exec.Call1(args...)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("train: the held-out loss failed: %w", err), free(args))
+		return nil, nil, errors.Join(fmt.Errorf("train: the held-out loss failed: %w", err), free(args))
 	}
-	losses := tensors.MustCopyFlatData[float32](out)
-	return losses, errors.Join(free(args), out.FinalizeAll())
+	losses = tensors.MustCopyFlatData[float32](out)
+	rates = tensors.MustCopyFlatData[float32](args[rateInput].(*tensors.Tensor))
+	return losses, rates, errors.Join(free(args), out.FinalizeAll())
 }
 
 // Finalize frees the compiled graphs.

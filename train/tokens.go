@@ -77,6 +77,9 @@ func (b *tokensBatch) Inputs(first, count int) ([]any, error) {
 	return t.inputs(b.data, classes, dropout, masked.Batch{Seed: c.Seed, Step: uint64(b.step), First: first, Count: count, Total: c.Batch})
 }
 
+// rateInput is the place of the rates of noise among the inputs.
+const rateInput = 4
+
 // inputs are what the process draws for some of the rows, and then their classes and dropout keys, where the task has them.
 func (t *Tokens) inputs(rows *text.Batch, classes []int32, dropout []uint32, b masked.Batch) ([]any, error) {
 	from, to := b.First*t.Length, (b.First+b.Count)*t.Length

@@ -109,7 +109,7 @@ func (c *evalCmd) wholeReport(ctx context.Context, a *app, t *trained, subject a
 		return err
 	}
 	if c.Out != "" {
-		if err := e.write(r); err != nil {
+		if err := writeReport(a, c.Out, r); err != nil {
 			return err
 		}
 	}

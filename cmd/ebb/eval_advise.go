@@ -29,9 +29,6 @@ func (c *evalCmd) advise(a *app) error {
 	} else if err != nil {
 		return usage(err)
 	}
-	if config.Text != nil {
-		return usage(fmt.Errorf("--advise: %s is a model of text; advice is given on pictures and points alone", c.Path))
-	}
 	dir := c.Out
 	if dir == "" {
 		dir = defaultReport(c.Path)
@@ -46,7 +43,7 @@ func (c *evalCmd) advise(a *app) error {
 	if c.JSON {
 		return json.NewEncoder(a.stdout).Encode(map[string]any{"report": dir, "model": r.Title, "advice": advice})
 	}
-	return printAdvice(a.stdout, c.Path, dir, r, advice)
+	return printAdvice(a.stdout, c.Path, dir, r, advice, config.Text != nil)
 }
 
 func readReport(path string) (*report.Report, error) {
@@ -64,6 +61,9 @@ func readReport(path string) (*report.Report, error) {
 
 // adviceContext is what the rules need to know of a run besides figures.
 func adviceContext(dir string, config recipe.Config) assess.Context {
+	if config.Text != nil {
+		return textContext(dir, config)
+	}
 	c := assess.Context{Run: dir, Recipe: config.Recipe, Guidance: config.Sample.Guidance, Images: config.Train.Images, History: history(dir, config),
 		Data: strings.Join(config.Data.Paths, " --data ")}
 	if n := len(c.History.Seen); n > 0 {
@@ -72,13 +72,15 @@ func adviceContext(dir string, config recipe.Config) assess.Context {
 	return c
 }
 
-func printAdvice(w io.Writer, run, dir string, r *report.Report, advice []report.Advice) error {
+func printAdvice(w io.Writer, run, dir string, r *report.Report, advice []report.Advice, text bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, by the report in %s:\n", r.Title, dir)
 	for i, v := range advice {
 		fmt.Fprintf(&b, "\n%d. %s\n   %s\n   %s\n", i+1, v.Finding, v.Try, v.Command)
 	}
-	if len(advice) == 0 {
+	if len(advice) == 0 && text {
+		b.WriteString("\nNothing stands out.\n")
+	} else if len(advice) == 0 {
 		fmt.Fprintf(&b, "\nNothing stands out. Cheaper or better samples may still be had from other settings:\n   ebb eval sweep %s\n", run)
 	}
 	for _, m := range r.Warned() {

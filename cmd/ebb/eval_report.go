@@ -26,11 +26,11 @@ import (
 
 // reportFlags ask for more than the error by noise level.
 type reportFlags struct {
-	Out        string   `help:"Folder for a whole report: report.html, report.json." placeholder:"DIR" group:"Report of pictures"`
-	Likelihood int      `help:"Pictures to find the likelihood of; 0: none." default:"32" group:"Report of pictures"`
-	Features   []string `help:"Feature spaces: dct, pixels, train (a classifier made for it), or a file of Inception-v3 or DINOv2 weights." default:"dct,pixels" placeholder:"NAME,…" group:"Report of pictures"`
-	Parts      []string `help:"Parts of a report; default: all that apply." placeholder:"NAME,…" enum:"leaks,denoising,reconstruction,likelihood,distribution,classes,copies,points" group:"Report of pictures"`
-	Advise     bool     `help:"Say what to try next, by the report in --out (default: RUN/report); measures nothing." group:"Report of pictures"`
+	Out        string   `help:"Folder for a whole report: report.html, report.json." placeholder:"DIR" group:"Report"`
+	Likelihood int      `help:"Pictures to find the likelihood of; 0: none." default:"32" group:"Report"`
+	Features   []string `help:"Feature spaces: dct, pixels, train (a classifier made for it), or a file of Inception-v3 or DINOv2 weights." default:"dct,pixels" placeholder:"NAME,…" group:"Report"`
+	Parts      []string `help:"Parts of a report on pictures; default: all that apply." placeholder:"NAME,…" enum:"leaks,denoising,reconstruction,likelihood,distribution,classes,copies,points" group:"Report"`
+	Advise     bool     `help:"Say what to try next, by the report in --out (default: RUN/report); measures nothing." group:"Report"`
 }
 
 // wanted says whether a report is asked for.
@@ -386,20 +386,20 @@ func history(dir string, config recipe.Config) (h assess.History) {
 	return h
 }
 
-// write puts the report into its folder.
-func (e *examination) write(r *report.Report) error {
-	if err := os.MkdirAll(e.Out, 0o755); err != nil {
+// writeReport puts a report into a folder.
+func writeReport(a *app, dir string, r *report.Report) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return withCode(exitIO, err)
 	}
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer) error
 	}{{"report.html", r.HTML}, {reportFile, r.JSON}} {
-		if err := writeWhole(filepath.Join(e.Out, f.name), f.write); err != nil {
+		if err := writeWhole(filepath.Join(dir, f.name), f.write); err != nil {
 			return withCode(exitIO, err)
 		}
 	}
-	_, err := fmt.Fprintf(e.app.stderr, "the report is %s\n", filepath.Join(e.Out, "report.html"))
+	_, err := fmt.Fprintf(a.stderr, "the report is %s\n", filepath.Join(dir, "report.html"))
 	return err
 }
 

@@ -43,11 +43,20 @@ func (c *evalCmd) text(ctx context.Context, a *app, t *trained) error {
 		return err
 	}
 	defer engine.Finalize()
-	r, err := c.measureText(ctx, t, part, n, engine)
+	e, err := c.measureText(ctx, a, t, part, n, engine)
 	if err != nil {
 		return err
 	}
-	return r.print(a.stdout, c.JSON)
+	if c.Out != "" {
+		r, err := e.page()
+		if err != nil {
+			return err
+		}
+		if err := writeReport(a, c.Out, r); err != nil {
+			return err
+		}
+	}
+	return (&evalTextResult{"ebb-" + version, t.seen, e.r}).print(a.stdout, c.JSON)
 }
 
 // windows is how many rows to measure on, 0 for all.
@@ -86,7 +95,7 @@ func (c *evalCmd) heldText(ctx context.Context, a *app, t *trained) (*text.Part,
 	if part == nil {
 		return nil, nil, errors.Join(errors.New("the run holds no text out: name some with --data"), sets.Close())
 	}
-	return part, sets.Close, nil
+	return part.Relabel(config.Text.Classes), sets.Close, nil
 }
 
 // samePaths says whether two lists name the same files.
@@ -101,33 +110,33 @@ func samePaths(a, b []string) bool {
 	})
 }
 
-func (c *evalCmd) measureText(ctx context.Context, t *trained, part *text.Part, n int, engine compute.Backend) (r evalTextResult, err error) {
+// measureText measures all that the flags ask for.
+func (c *evalCmd) measureText(ctx context.Context, a *app, t *trained, part *text.Part, n int, engine compute.Backend) (*textReport, error) {
 	rows, chars, bytes, err := t.config.Rows(part, t.tokenizer, n)
 	if err != nil {
-		return r, withCode(exitData, err)
+		return nil, withCode(exitData, err)
 	}
 	task, err := t.config.TextTask(t.text)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
 	h, err := t.config.TextHeldOut(engine, task, t.text, train.HeldOutTokensConfig{Rows: rows, Chars: chars, Batch: c.Batch, Seed: t.config.Text.HeldOut.Seed})
 	if err != nil {
-		return r, err
+		return nil, err
 	}
 	defer h.Finalize()
 	score, err := h.Score(ctx, t.weights)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	e := &textReport{evalCmd: c, t: t, engine: engine, held: part, rows: rows, nats: score.Nats}
+	e := &textReport{evalCmd: c, app: a, t: t, engine: engine, held: part, rows: rows, score: score}
 	for i := range chars {
 		e.extents = append(e.extents, judge.Extent{Tokens: score.Free[i], Chars: chars[i], Bytes: bytes[i]})
 	}
 	if e.r.Likelihood, err = judge.NewLikelihood(score.Nats, e.extents); err != nil {
-		return r, err
+		return nil, err
 	}
-	err = e.fill(ctx)
-	return evalTextResult{"ebb-" + version, t.seen, e.r}, err
+	return e, e.fill(ctx)
 }
 
 func (r *evalTextResult) print(w io.Writer, asJSON bool) error {

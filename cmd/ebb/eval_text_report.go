@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/ebb-ml/ebb/diffusion/masked"
 	"github.com/ebb-ml/ebb/recipe"
-	"github.com/ebb-ml/ebb/sample"
 	"github.com/ebb-ml/ebb/text"
 	"github.com/ebb-ml/ebb/text/judge"
 	"github.com/ebb-ml/ebb/train"
@@ -20,14 +21,24 @@ type evalTextFlags struct {
 	Windows  string `help:"How many evenly spaced rows to measure on, or all." default:"512" group:"Text"`
 	Exact    int    `help:"Score this many of the rows exactly too, from left to right: a call of the network for each token." placeholder:"N" group:"Text"`
 	Baseline string `help:"An autoregressive run with the same tokenizer, as one more judge." placeholder:"RUN" group:"Text"`
+
+	Guidance []float64 `help:"Scales to draw samples of classes with; a judge of words names their class. Default: the recipe's, and 1." placeholder:"SCALE,…" group:"Text"`
 }
 
 // judged says whether the training text is needed.
 func (c *evalCmd) judged() bool { return c.Samples > 0 || len(c.TrainData) > 0 || c.Baseline != "" }
 
 func (c *evalCmd) checkText() error {
+	if len(c.Parts) > 0 {
+		return errors.New("--parts is for reports on pictures: leave it out")
+	}
 	if c.Exact < 0 || c.Samples < 0 {
 		return fmt.Errorf("--exact %d --samples %d: they are numbers of texts", c.Exact, c.Samples)
+	}
+	for _, g := range c.Guidance {
+		if !(g >= 0 && g <= 100) {
+			return fmt.Errorf("--guidance %v: give scales from 0 to 100", g)
+		}
 	}
 	return nil
 }
@@ -35,12 +46,14 @@ func (c *evalCmd) checkText() error {
 // textReport measures a model of text.
 type textReport struct {
 	*evalCmd
+	app     *app
 	t       *trained
 	engine  compute.Backend
 	held    *text.Part
 	rows    *text.Batch // the windows
 	extents []judge.Extent
-	nats    []float64 // of each window, by the headline's measure
+	score   train.Score // of the windows, by the headline's measure
+	drawn   []drawnTexts
 	r       judge.Report
 }
 
@@ -95,7 +108,7 @@ func (e *textReport) byTime(ctx context.Context) error {
 		return err
 	}
 	l, err := judge.NewLikelihood(score.Nats, e.extents)
-	_, sigmas := judge.Agreement(e.nats, score.Nats, e.extents)
+	_, sigmas := judge.Agreement(e.score.Nats, score.Nats, e.extents)
 	agreement := judge.Value(sigmas)
 	e.r.ByTime, e.r.Agreement = &l, &agreement
 	return err
@@ -120,8 +133,8 @@ func (e *textReport) leftToRight(ctx context.Context) error {
 	if e.Exact == 0 || e.t.config.Text.Process == masked.ProcessAutoregressive {
 		return nil
 	}
-	if e.t.config.Text.Process != masked.ProcessAbsorbing || e.t.text.Classed {
-		return usage(errors.New("--exact is for models that learnt to fill in masks, without classes"))
+	if e.t.config.Text.Process != masked.ProcessAbsorbing {
+		return usage(errors.New("--exact is for models that learnt to fill in masks"))
 	}
 	p, err := recipe.NewPredictor(e.engine, e.t.weights, e.t.text.Frozen())
 	if err != nil {
@@ -129,26 +142,52 @@ func (e *textReport) leftToRight(ctx context.Context) error {
 	}
 	defer p.Finalize()
 	n, length := min(e.Exact, len(e.extents)), e.t.text.Length
-	var tokens []int32
-	var extents []judge.Extent
-	for i := range n {
-		k := i * len(e.extents) / n
-		tokens, extents = append(tokens, e.rows.Tokens[k*length:][:length]...), append(extents, e.extents[k])
+	rows, extents := make([]int, n), make([]judge.Extent, n)
+	for i := range rows {
+		rows[i] = i * len(e.extents) / n
+		extents[i] = e.extents[rows[i]]
 	}
-	model := untilDone(ctx, p.Model(length, e.t.text.Null, e.t.config.Text.Masked.Schedule))
-	each, err := masked.ChainRule(model, tokens, length, e.t.text.Vocab, e.Batch)
+	nats, err := e.byClass(rows, e.t.text, func(class int32, tokens []int32) ([]float64, error) {
+		model := untilDone(ctx, p.Model(length, class, e.t.config.Text.Masked.Schedule))
+		return masked.ChainRule(model, tokens, length, e.t.text.Vocab, e.Batch)
+	})
 	if err != nil {
 		return err
-	}
-	nats := make([]float64, n)
-	for i := range nats {
-		for _, v := range each[i*length:][:extents[i].Tokens] {
-			nats[i] += v
-		}
 	}
 	l, err := judge.NewLikelihood(nats, extents)
 	e.r.LeftToRight = &l
 	return err
+}
+
+// byClass scores windows with a model that is told their classes, if it takes any: score gets the tokens of the windows of one class and
+// returns the nats of each token. The nats of each window are returned, in the order of rows.
+func (e *textReport) byClass(rows []int, m *recipe.TextModel, score func(class int32, tokens []int32) ([]float64, error)) ([]float64, error) {
+	length := m.Length
+	of := map[int32][]int{} // places in rows, by class
+	for i, k := range rows {
+		class := e.rows.Class[k]
+		if !m.Classed || class < 0 {
+			class = m.Null
+		}
+		of[class] = append(of[class], i)
+	}
+	nats := make([]float64, len(rows))
+	for _, class := range slices.Sorted(maps.Keys(of)) {
+		var tokens []int32
+		for _, i := range of[class] {
+			tokens = append(tokens, e.rows.Tokens[rows[i]*length:][:length]...)
+		}
+		each, err := score(class, tokens)
+		if err != nil {
+			return nil, err
+		}
+		for j, i := range of[class] {
+			for _, v := range each[j*length:][:e.extents[rows[i]].Tokens] {
+				nats[i] += v
+			}
+		}
+	}
+	return nats, nil
 }
 
 // Sizes of what the n-gram judges learn from: enough for a judge, little enough for memory.
@@ -184,7 +223,10 @@ func (e *textReport) judges(ctx context.Context) error {
 	if e.Samples == 0 {
 		return nil
 	}
-	return e.samples(ctx, against)
+	if err := e.samples(ctx, against); err != nil {
+		return err
+	}
+	return e.classes(ctx, training)
 }
 
 // training opens the text that the model learnt from.
@@ -199,7 +241,7 @@ func (e *textReport) training(ctx context.Context) (*text.Part, func() error, er
 	if err != nil {
 		return nil, nil, err
 	}
-	return sets.Text.Train, sets.Close, nil
+	return sets.Text.Train.Relabel(config.Text.Classes), sets.Close, nil
 }
 
 // learn makes the judges and lets them score the windows.
@@ -249,62 +291,9 @@ func cut(tokens []int32, length int) (rows [][]int32) {
 	return rows
 }
 
-// samples draws texts and describes them next to held-out text of the same amount.
-func (e *textReport) samples(ctx context.Context, against *judge.Against) error {
-	loader, err := text.NewLoader(e.held, text.LoaderConfig{Batch: 1, Length: e.t.text.Length})
-	if err != nil {
-		return withCode(exitData, err)
-	}
-	n := int(min(int64(e.Samples), loader.Windows()/2))
-	if n < 1 {
-		return withCode(exitData, fmt.Errorf("the held-out text has %d rows of %d tokens: to judge samples it takes two at least", loader.Windows(), e.t.text.Length))
-	}
-	real, err := loader.Even(2 * n)
-	if err != nil {
-		return err
-	}
-	var shown [][]int32
-	for i, row := range cut(real.Tokens, e.t.text.Length) {
-		if i%2 == 0 {
-			against.HeldOut = append(against.HeldOut, row)
-		} else {
-			shown = append(shown, row)
-		}
-	}
-	drawn, err := e.draw(ctx, n)
-	if err != nil {
-		return err
-	}
-	stats, err := against.Describe(drawn, shown)
-	if err != nil {
-		return err
-	}
-	e.r.Samples, e.r.HeldOut = &stats[0], &stats[1]
-	return nil
-}
-
-// draw writes texts as ebb sample does when it is told nothing, but whole ones.
-func (e *textReport) draw(ctx context.Context, n int) (rows [][]int32, err error) {
-	r, err := (&sampleCmd{Count: n}).textRequest(e.t)
-	if err != nil {
-		return nil, err
-	}
-	r.Stop = false
-	w, err := newWriter(e.engine, e.t.weights, e.t.config, e.t.text, e.t.tokenizer)
-	if err != nil {
-		return nil, err
-	}
-	defer w.Finalize()
-	err = w.Draw(ctx, r, func(texts sample.Texts) error {
-		rows = append(rows, texts.Rows...)
-		return nil
-	})
-	return rows, err
-}
-
 // baseline is an autoregressive model as a judge.
 type baseline struct {
-	model     masked.Model
+	model     func(class int32) masked.Model
 	predictor *recipe.Predictor
 	of        *recipe.TextModel
 	batch     int
@@ -320,19 +309,23 @@ func (e *textReport) openBaseline(ctx context.Context) (*baseline, error) {
 	switch {
 	case t.text == nil || t.config.Text.Process != masked.ProcessAutoregressive:
 		return nil, usage(fmt.Errorf("--baseline %s: it is no autoregressive model of text", e.Baseline))
-	case t.config.Text.Fingerprint != e.t.config.Text.Fingerprint || t.text.Length != e.t.text.Length || t.text.Classed:
-		return nil, usage(fmt.Errorf("--baseline %s: it must have the tokenizer and the length (%d) of the model, and no classes", e.Baseline, e.t.text.Length))
+	case t.config.Text.Fingerprint != e.t.config.Text.Fingerprint || t.text.Length != e.t.text.Length:
+		return nil, usage(fmt.Errorf("--baseline %s: it must have the tokenizer and the length (%d) of the model", e.Baseline, e.t.text.Length))
+	case t.text.Classed && !slices.Equal(t.text.Classes, e.t.text.Classes):
+		return nil, usage(fmt.Errorf("--baseline %s: it has other classes than the model", e.Baseline))
 	}
 	p, err := recipe.NewPredictor(e.engine, t.weights, t.text.Frozen())
 	if err != nil {
 		return nil, err
 	}
-	b := &baseline{untilDone(ctx, p.Model(t.text.Length, t.text.Null, masked.Schedule{})), p, t.text, e.Batch}
-	windows := make([][]int32, len(e.extents))
-	for i := range windows {
-		windows[i] = e.window(i)
+	b := &baseline{predictor: p, of: t.text, batch: e.Batch, model: func(class int32) masked.Model {
+		return untilDone(ctx, p.Model(t.text.Length, class, masked.Schedule{}))
+	}}
+	rows := make([]int, len(e.extents))
+	for i := range rows {
+		rows[i] = i
 	}
-	nats, err := b.each(windows)
+	nats, err := e.byClass(rows, t.text, b.score)
 	if err != nil {
 		p.Finalize()
 		return nil, err
@@ -342,31 +335,27 @@ func (e *textReport) openBaseline(ctx context.Context) (*baseline, error) {
 	return b, err
 }
 
-// each scores rows of at most the model's length: nats of each.
-func (b *baseline) each(rows [][]int32) ([]float64, error) {
+// score returns the nats of each token of rows of one class.
+func (b *baseline) score(class int32, tokens []int32) ([]float64, error) {
+	return masked.CausalScore(b.model(class), tokens, b.of.Length, b.of.Vocab, b.batch)
+}
+
+// nats is the mean over all tokens of rows of at most the model's length, told no class.
+func (b *baseline) nats(rows [][]int32) (float64, error) {
 	tokens := make([]int32, len(rows)*b.of.Length)
 	for i, row := range rows {
 		copy(tokens[i*b.of.Length:][:b.of.Length], row)
 	}
-	each, err := masked.CausalScore(b.model, tokens, b.of.Length, b.of.Vocab, b.batch)
+	each, err := b.score(b.of.Null, tokens)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	nats := make([]float64, len(rows))
+	sum, n := 0.0, 0
 	for i, row := range rows {
 		for _, v := range each[i*b.of.Length:][:len(row)] {
-			nats[i] += v
+			sum += v
 		}
+		n += len(row)
 	}
-	return nats, nil
-}
-
-// nats is the mean over all tokens of rows.
-func (b *baseline) nats(rows [][]int32) (float64, error) {
-	nats, err := b.each(rows)
-	sum, tokens := 0.0, 0
-	for i, n := range nats {
-		sum, tokens = sum+n, tokens+len(rows[i])
-	}
-	return sum / float64(tokens), err
+	return sum / float64(n), nil
 }

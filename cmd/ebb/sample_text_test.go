@@ -133,6 +133,7 @@ func TestSampleTextByClass(t *testing.T) {
 		reviews.WriteString([]string{"bad dull", "good"}[i%2] + strings.Repeat(" so", i%5) + "," + []string{"neg", "pos"}[i%2] + "\n")
 	}
 	write(t, "reviews.csv", reviews.String())
+	write(t, "others.csv", "label,text\nunheard,what is that\n"+strings.Repeat("pos,good so so\npos,good\n", 12)) // classes in another order, one unknown, one missing
 	code, _, stderr := ebb(strings.Fields("train -q --no-check --recipe text-folder --data reviews.csv --run r --batch 16 --tokens 15360 " +
 		"--set text.label=label --set text.packing=separate --set text.length=24 --set text.tokenizer.kind=bytes --set network.text.dim=16 " +
 		"--set network.text.layers=1 --set network.text.heads=2 --set text.held_out.windows=0 --set train.rate.peak=1e-2 --set train.averages=[]")...)
@@ -144,7 +145,16 @@ func TestSampleTextByClass(t *testing.T) {
 		{"sample r -n 8 --class pos --guidance 2 --json", 0, `"class":"pos".*"ended":true`, ""},
 		{"sample r -n 1 --class none --json", 0, `^{"sample":0,"seed":0,"text"`, ""},
 		{"sample r -n 1 --class bad", 2, "", `--class bad: the classes are neg, pos \(or 0 to 1\)`},
+		{"eval r --data others.csv --samples 6 --guidance 1,3 --exact 4 --out report", 0,
+			`(?s)left to right, exact \(4\).*class named rightly by its words, share +all +neg +pos\nheld-out documents \(24\) +1.000 ± 0.000 +NaN +1.000\n.*samples, guidance 1 \(6\).*samples, guidance 3 \(6\)`, `the report is report.report.html`},
+		{"eval r --advise --out report", 0, `by the report in report:`, ""},
+		{"eval r --data others.csv --guidance=-1", 2, "", `--guidance -1: give scales from 0 to 100`},
+		{"eval r --data others.csv --out report --parts classes", 2, "", `--parts is for reports on pictures`},
 	} {
 		s.check(t)
+	}
+	page, err := os.ReadFile("report/report.html")
+	if err != nil || !strings.Contains(string(page), "Classes asked for") || !strings.Contains(string(page), "sample 1, pos, guidance 3") {
+		t.Errorf("%v %s", err, page)
 	}
 }

@@ -30,15 +30,23 @@ type Context struct {
 	Data     string // training pictures, as they were named
 	Recipe   string
 	Guidance float64
-	Images   int64 // seen in training
+	Images   int64 // seen in training, or tokens of text
+	Text     bool  // the model is one of text
 	History  History
 }
+
+// rule finds out whether there is something to say.
+type rule func(found, Context) (report.Advice, bool)
 
 // Advise reads the figures of a report and says what to try next. Each rule looks at intervals, not at values alone, so that chance raises
 // no advice.
 func Advise(sections []report.Section, c Context) (all []report.Advice) {
 	f := figures(sections)
-	for _, rule := range []func(found, Context) (report.Advice, bool){leaking, overfitting, copying, weakBand, longAverage, strongGuidance, unfinished} {
+	rules := []rule{leaking, overfitting, copying, weakBand, longAverage, strongGuidance, unfinished}
+	if c.Text {
+		rules = textRules()
+	}
+	for _, rule := range rules {
 		if a, ok := rule(f, c); ok {
 			all = append(all, a)
 		}
@@ -67,7 +75,7 @@ func figures(sections []report.Section) found {
 // data is how a command names the training pictures.
 func (c Context) data() string {
 	if c.Data == "" {
-		return "YOUR-PICTURES"
+		return "YOUR-DATA"
 	}
 	return c.Data
 }
@@ -155,7 +163,11 @@ func unfinished(f found, c Context) (a report.Advice, ok bool) {
 	if gap, there := f[gapName]; there && gap.Interval.Low > 0 || !c.History.falling() {
 		return a, false
 	}
+	unit := "images"
+	if c.Text {
+		unit = "tokens"
+	}
 	return report.Advice{Finding: "The held-out loss was still falling when training ended.",
 		Try:     "Train longer: the same run goes on where it stopped.",
-		Command: fmt.Sprintf("ebb train --run %s --images %d", c.Run, 2*c.Images)}, true
+		Command: fmt.Sprintf("ebb train --run %s --%s %d", c.Run, unit, 2*c.Images)}, true
 }

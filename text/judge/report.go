@@ -21,6 +21,7 @@ type Report struct {
 
 	Samples *SampleStats `json:"samples,omitempty"`  // of what the model writes
 	HeldOut *SampleStats `json:"held_out,omitempty"` // the same numbers of as much held-out text: what to be near to
+	Classes *Classes     `json:"classes,omitempty"`  // of samples of a class-conditional model: whether their words speak for the class asked for
 }
 
 // WriteText writes a table for people.
@@ -46,6 +47,10 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Samples != nil {
 		b.WriteString("\n")
 		r.Samples.table(&b, r.HeldOut)
+	}
+	if r.Classes != nil {
+		b.WriteString("\n")
+		r.Classes.table(&b)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
