@@ -29,7 +29,10 @@ type CarryConfig struct {
 //   - more channels: the first layer gives no weight to the new ones, the last returns zero for them;
 //   - other classes: rows of the tables are taken over as the configuration says; where the source knew no classes its
 //     tables are zeros;
-//   - augmentation that the network is told of, which it was not before or is no longer.
+//   - augmentation that the network is told of, which it was not before or is no longer;
+//   - the blocks of a network of text are told a class or a noise level, which they were not before.
+//
+// Where nothing is carried over, to keeps what it has: it must have been drawn before.
 //
 // Anything else that differs is refused by name. done says what was changed, for people.
 func Carry(to *model.Scope, params *block.Params, from Source, c CarryConfig) (done []string, err error) {
@@ -37,7 +40,7 @@ func Carry(to *model.Scope, params *block.Params, from Source, c CarryConfig) (d
 	for _, p := range from.Params.All() {
 		old[p.Name] = p
 	}
-	k := carrier{to: to, from: from, classes: c.Classes, patch: patchOf(params)}
+	k := carrier{to: to, from: from, classes: c.Classes, patch: patchOf(params), modulated: modulated(params) && !modulated(from.Params)}
 	var refused []string
 	for _, p := range params.All() {
 		q := old[p.Name]
@@ -78,6 +81,13 @@ type carrier struct {
 	from    Source
 	classes []int
 	patch   int // pixels in a patch of a DiT
+	// modulated says that blocks are told a condition which the source's were not.
+	modulated bool
+}
+
+// modulated says whether the blocks of a network of text are told a condition.
+func modulated(params *block.Params) bool {
+	return slices.ContainsFunc(params.All(), func(p *block.Param) bool { return strings.HasSuffix(p.Name, modulation+suffixWeight) })
 }
 
 // patchOf finds the number of pixels in a patch: 1 for networks without patches.
@@ -98,11 +108,18 @@ const (
 	unpatch     = "proj_out_2"
 	unetClasses = "class_embedding.weight"
 	ditClasses  = "embedding_table.weight"
+	modulation  = ".modulation"    // of a block of a network of text
+	textTime    = "time_embedding" // of it
 )
 
 // carry gives parameter p its values from q, the source's of the same name, nil if it has none.
 func (k *carrier) carry(p, q *block.Param) (note string, err error) {
 	isTable := p.Name == unetClasses || strings.HasSuffix(p.Name, ditClasses)
+	if q == nil && k.modulated {
+		if note, ok := k.condition(p); ok {
+			return note, nil
+		}
+	}
 	if q == nil {
 		if !isTable && !strings.HasPrefix(p.Name, nets.AugmentPrefix) {
 			return "", fmt.Errorf("%s %v is not in the source", p.Name, p.Shape)
@@ -125,6 +142,18 @@ func (k *carrier) carry(p, q *block.Param) (note string, err error) {
 	}
 	note = fmt.Sprintf("%s: %d channels become %d; the new ones start at zero", p.Name, q.Shape[axis]/groups, p.Shape[axis]/groups)
 	return note, write(k.to, p.Name, widen(w, q.Shape, axis, groups, p.Shape[axis]))
+}
+
+// condition leaves the parameters of a condition that the blocks of a network of text were not told before as they were drawn: modulations
+// start at zero, so that it makes no difference at the start, and what they read must not, lest nothing be learnt of it.
+func (k *carrier) condition(p *block.Param) (note string, ok bool) {
+	switch {
+	case strings.Contains(p.Name, modulation+"."):
+		return "", true
+	case p.Name == unetClasses || strings.HasPrefix(p.Name, textTime):
+		return fmt.Sprintf("%s %v is new; what reads it is zero, so it makes no difference at the start", p.Name, p.Shape), true
+	}
+	return "", false
 }
 
 // channelAxis is the axis of a parameter along which the channels of pictures lie, groups times one after the other; -1 for

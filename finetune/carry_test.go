@@ -150,3 +150,66 @@ func TestCarryRefuses(t *testing.T) {
 		}
 	}
 }
+
+// logits runs a network of text on two rows.
+func logits(t testing.TB, b compute.Backend, c nets.TextConfig, s *model.Scope, net nets.Network, class []int32) []float32 {
+	t.Helper()
+	exec := model.MustNewExec(b, s.Store(), func(_ *model.Scope, in []*graph.Node) *graph.Node {
+		var cNoise, k *graph.Node
+		if c.Time {
+			cNoise = in[1]
+		}
+		if c.Classes > 0 {
+			k = in[2]
+		}
+		return net.Forward(&block.Ctx{Scope: s}, in[0], cNoise, k)
+	})
+	defer exec.Finalize()
+	out, err := exec.Call1(tensors.FromFlatDataAndDimensions([]int32{1, 2, 7, 0, 7, 4}, 2, 3), []float32{3, 700}, class)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tensors.MustCopyFlatData[float32](out)
+}
+
+// A network of text may sooner or later be told classes and noise levels; at the start that makes no difference, but it can be learnt,
+// since what the zero modulation reads is not zero. Causal and block networks have the weights of one that sees everything.
+func TestCarryText(t *testing.T) {
+	b := testkit.Backend(t)
+	plain := nets.TextConfig{Vocab: 7, Dim: 8, Layers: 2, Heads: 2, Block: 3}
+	source, err := nets.NewText(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := model.NewStore().Scope("/net")
+	if err := source.Params().Init(from, dtypes.Float32, 1); err != nil {
+		t.Fatal(err)
+	}
+	want := logits(t, b, plain, from, source, []int32{0, 0})
+	for _, change := range []func(*nets.TextConfig){func(c *nets.TextConfig) { c.Classes = 3 }, func(c *nets.TextConfig) { c.Classes, c.Time = 2, true }, func(*nets.TextConfig) {}} {
+		c := plain
+		c.Block = 0 // one block of three is a whole row
+		change(&c)
+		net, err := nets.NewText(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := model.NewStore().Scope("/net")
+		if err := net.Params().Init(to, dtypes.Float32, 2); err != nil {
+			t.Fatal(err)
+		}
+		done, err := Carry(to, net.Params(), Source{Params: source.Params(), Weights: from}, CarryConfig{})
+		if err != nil || (len(done) > 0) != (c.Classes > 0) {
+			t.Fatal(done, err)
+		}
+		if got := logits(t, b, c, to, net, []int32{1, 0}); !slices.Equal(got, want) {
+			t.Errorf("%+v: the logits are %v, were %v", c, got, want)
+		}
+		if c.Classes > 0 {
+			table, err := read(to, unetClasses)
+			if err != nil || !slices.ContainsFunc(table, func(v float64) bool { return v != 0 }) {
+				t.Error("nothing can be learnt of classes", err)
+			}
+		}
+	}
+}

@@ -76,6 +76,14 @@ func (c Config) Model() (*Model, error) {
 	return m, m.Precond.Check()
 }
 
+// build makes the network of a configuration of pictures or text, without what fine-tuning adds to it.
+func (c Config) build() (nets.Network, error) {
+	if c.Text == nil {
+		return c.Network.build()
+	}
+	return c.textNet()
+}
+
 func (n Network) build() (nets.Network, error) {
 	var net nets.Network
 	var err error

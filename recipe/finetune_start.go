@@ -33,7 +33,7 @@ const (
 func (c Config) Continue(from string, lora *finetune.LoRAConfig) (Config, error) {
 	switch {
 	case c.Text != nil:
-		return Config{}, errors.New("it is a model of text: only models of pictures and points can be fine-tuned")
+		return c.continueText(from, lora)
 	case c.Finetune != nil && c.Finetune.LoRA != nil:
 		return Config{}, errors.New("its adapters lie beside its weights: start from its model folder, where they are merged")
 	}
@@ -179,19 +179,19 @@ func (c *Config) SettleNative() {
 // StartFrom fills a scope with the weights that a fine-tuning run starts from: those of the source, carried over to the network of c, and
 // fresh adapters. done says what was changed in them.
 func (c Config) StartFrom(to *model.Scope, source Config, weights *model.Scope) (done []string, err error) {
-	net, err := c.Network.build()
+	net, err := c.build()
 	if err != nil {
 		return nil, err
 	}
-	old, err := source.Network.build()
+	old, err := source.build()
 	if err != nil {
 		return nil, err
 	}
-	m, err := c.Model()
+	trained, err := c.Finetune.wrap(net)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.Network.Init(to, c.Train.Seed); err != nil {
+	if err := Wrap(trained, false).Init(to, c.Train.Seed); err != nil {
 		return nil, err
 	}
 	done, err = finetune.Carry(to, net.Params(), finetune.Source{Params: old.Params(), Weights: weights},
@@ -252,8 +252,8 @@ func (c Config) classRows(source Config) []int {
 	var rows []int
 	for i := range c.Network.classTable() - 1 {
 		row := -1
-		if source.Network.Conditional && i < len(c.Data.Classes) {
-			row = slices.Index(source.Data.Classes, c.Data.Classes[i])
+		if names := c.classNames(); source.Network.Conditional && i < len(names) {
+			row = slices.Index(source.classNames(), names[i])
 		}
 		if row < 0 {
 			row = fresh
@@ -261,6 +261,14 @@ func (c Config) classRows(source Config) []int {
 		rows = append(rows, row)
 	}
 	return append(rows, null)
+}
+
+// classNames are those of the data, pictures or text.
+func (c Config) classNames() []string {
+	if c.Text != nil {
+		return c.Text.Classes
+	}
+	return c.Data.Classes
 }
 
 // classTable is the number of rows of the table of classes, with that for none.
@@ -272,6 +280,8 @@ func (n Network) classTable() int {
 		return n.DiT.Classes + 1
 	case n.Kind == MLP && n.MLP != nil:
 		return n.MLP.Classes
+	case n.Kind == TextNet && n.Text != nil:
+		return n.Text.Classes
 	}
 	return 0
 }

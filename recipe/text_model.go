@@ -27,23 +27,35 @@ type TextModel struct {
 
 // TextModel builds the network of a resolved configuration of text.
 func (c Config) TextModel() (*TextModel, error) {
-	if c.Text == nil {
-		return nil, fmt.Errorf("recipe %s is about pictures, not text", c.Recipe)
-	}
-	if c.Network.Kind != TextNet || c.Network.Text == nil {
-		return nil, errors.New("network.kind must be text for text, with a [network.text]")
-	}
-	n := c.Text.network(*c.Network.Text)
-	net, err := nets.NewText(n)
+	net, err := c.textNet()
 	if err != nil {
-		return nil, fmt.Errorf("network.text: %w", err)
+		return nil, err
 	}
+	if _, err := c.Finetune.wrap(net); err != nil { // marks the weights that are trained
+		return nil, err
+	}
+	n := net.Config()
 	m := &TextModel{Net: net, Network: Wrap(net, c.Network.Recompute), Parameters: net.Params().Count(), Vocab: n.Vocab, Length: c.Text.Length,
 		Classed: n.Classes > 0, Null: int32(n.Classes - 1)}
 	if c.Network.Conditional {
 		m.Classes = c.Text.Classes
 	}
 	return m, nil
+}
+
+// textNet makes the network of a configuration of text.
+func (c Config) textNet() (*nets.Text, error) {
+	if c.Text == nil {
+		return nil, fmt.Errorf("recipe %s is about pictures, not text", c.Recipe)
+	}
+	if c.Network.Kind != TextNet || c.Network.Text == nil {
+		return nil, errors.New("network.kind must be text for text, with a [network.text]")
+	}
+	net, err := nets.NewText(c.Text.network(*c.Network.Text))
+	if err != nil {
+		return nil, fmt.Errorf("network.text: %w", err)
+	}
+	return net, nil
 }
 
 // TextTask is what package train trains: the model and what it learns. It lacks a source of data.

@@ -3,6 +3,7 @@ package recipe
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/ebb-ml/ebb/nets"
 	"github.com/ebb-ml/ebb/optim"
@@ -21,19 +22,17 @@ func (c *Config) ResolveText(s *TextSets) (notes []string, err error) {
 	if c.Recipe == "text-folder" && !begun {
 		notes = append(notes, c.fitText(s)...)
 	}
-	classes := s.Train.Meta().Classes
-	if err := sameClasses(t.Classes, classes); err != nil {
+	if err := c.resolveClasses(s); err != nil {
 		return nil, err
 	}
-	t.Classes = classes
-	if c.Network.Conditional && len(classes) == 0 {
+	if c.Network.Conditional && len(t.Classes) == 0 {
 		c.Network.Conditional = false
 		notes = append(notes, "the data has no classes: training without")
 	}
 	if n := c.Network.Text; n != nil {
 		n.Vocab, n.Classes = s.Tokenizer.Vocab(), 0
 		if c.Network.Conditional {
-			n.Classes = withNull(len(classes))
+			n.Classes = withNull(len(t.Classes))
 		}
 		*n = t.network(*n)
 	}
@@ -41,6 +40,28 @@ func (c *Config) ResolveText(s *TextSets) (notes []string, err error) {
 		return nil, err
 	}
 	return notes, c.Validate()
+}
+
+// resolveClasses takes over the names of classes, or holds those of the run against them: a run that went on from another model may have met
+// only some of them. Held-out text may number them otherwise.
+func (c *Config) resolveClasses(s *TextSets) error {
+	t, classes := c.Text, s.Train.Meta().Classes
+	if c.Finetune == nil {
+		if err := sameClasses(t.Classes, classes); err != nil {
+			return err
+		}
+		t.Classes = classes
+	}
+	for _, name := range classes {
+		if !slices.Contains(t.Classes, name) {
+			t.Classes = append(slices.Clone(t.Classes), name)
+		}
+	}
+	s.Train = s.Train.Relabel(t.Classes)
+	if s.Valid != nil {
+		s.Valid = s.Valid.Relabel(t.Classes)
+	}
+	return nil
 }
 
 // fillTokenizer takes over the tokenizer's fingerprint, or holds that of the run against it.
@@ -60,6 +81,10 @@ func (c *Config) fillTokenizer(tok text.Tokenizer) error {
 // large as the text can teach, and how long and how to train.
 func (c *Config) fitText(s *TextSets) (notes []string) {
 	notes = append(notes, c.Text.fitRows(s)...)
+	if t := c.Text; c.Network.Conditional && t.Packing == text.Packed && len(s.Train.Meta().Classes) > 0 {
+		c.Network.Conditional = false
+		notes = append(notes, "training without classes: the tokenizer has no pad, so rows go over several documents")
+	}
 	if c.Network.Text == nil {
 		notes = append(notes, c.fitTextNetwork(s))
 	}

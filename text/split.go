@@ -14,7 +14,8 @@ import (
 type Part struct {
 	tokens *Tokens
 	spans  []docSpan
-	before []int64 // tokens of the part before each span, and at the end all of them
+	before []int64  // tokens of the part before each span, and at the end all of them
+	names  []string // of classes, where they are not the corpus's
 	how    string
 }
 
@@ -104,11 +105,14 @@ func (p *Part) Document(i int) (ids []int32, class int32, err error) {
 
 // Relabel returns the part with its classes as numbers of other names, -1 for those that are not among them.
 func (p *Part) Relabel(names []string) *Part {
-	own := *p
-	own.spans = slices.Clone(p.spans)
+	own, before := *p, p.names
+	if before == nil {
+		before = p.tokens.meta.Classes
+	}
+	own.spans, own.names = slices.Clone(p.spans), slices.Clone(names)
 	for i := range own.spans {
 		if c := own.spans[i].class; c >= 0 {
-			own.spans[i].class = int32(slices.Index(names, p.tokens.meta.Classes[c]))
+			own.spans[i].class = int32(slices.Index(names, before[c]))
 		}
 	}
 	return &own

@@ -228,6 +228,9 @@ func TestDocumentsOfAPart(t *testing.T) {
 		}
 		own, _, _ := turned.Document(i)
 		_, other, _ := turned.Document(i)
+		if _, back, _ := turned.Relabel([]string{names[1]}).Document(i); other == 1 && back != 0 {
+			t.Fatalf("relabelled twice, document %d is of class %d", i, back)
+		}
 		want := int32(-1)
 		if class == 1 {
 			want = 1

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/ebb-ml/ebb/sample"
@@ -118,12 +119,12 @@ func (e *textReport) classes(ctx context.Context, training *text.Part) error {
 	if err != nil {
 		return err
 	}
-	if err := e.documents(ctx, training, judgeTokens, func(words []byte, class int32) error { return bag.Learn(words, class) }); err != nil {
+	if err := e.documents(ctx, training, e.t.text.Length, bag.Learn); err != nil {
 		return err
 	}
 	r := &judge.Classes{Names: names}
 	var of labelledTexts
-	if err := e.documents(ctx, e.held, judgeTokens, of.add); err != nil {
+	if err := e.documents(ctx, e.held, math.MaxInt, of.add); err != nil {
 		return err
 	}
 	if r.Documents, err = bag.Count(of.texts, of.classes); err != nil {
@@ -155,9 +156,10 @@ func (l *labelledTexts) add(words []byte, class int32) error {
 	return nil
 }
 
-// documents shows evenly spaced labelled documents of a part, of some number of tokens in all.
-func (e *textReport) documents(ctx context.Context, p *text.Part, tokens int64, show func(words []byte, class int32) error) error {
-	step := max(1, int(p.Len()/tokens))
+// documents shows evenly spaced labelled documents of a part, of judgeTokens tokens at most, cut into pieces of a size: a judge that is to
+// name short texts must learn from short ones, lest the class of the longer documents seems to have each word oftener.
+func (e *textReport) documents(ctx context.Context, p *text.Part, size int, show func(words []byte, class int32) error) error {
+	step := max(1, int((p.Len()+judgeTokens-1)/judgeTokens))
 	for i := 0; i < p.Documents(); i += step {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -169,12 +171,14 @@ func (e *textReport) documents(ctx context.Context, p *text.Part, tokens int64, 
 		if class < 0 {
 			continue
 		}
-		words, err := e.t.tokenizer.Decode(nil, ids)
-		if err != nil {
-			return err
-		}
-		if err := show(words, class); err != nil {
-			return err
+		for piece := range slices.Chunk(ids, min(size, len(ids))) {
+			words, err := e.t.tokenizer.Decode(nil, piece)
+			if err != nil {
+				return err
+			}
+			if err := show(words, class); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -20,11 +20,13 @@ type finetuneCmd struct {
 	Source     string   `arg:"" optional:"" name:"model" help:"Run or model folder to go on from; may be left out of a run that is there."`
 	Weights    string   `help:"Which weights of the source run: raw, or the name of an average; default: the first average." placeholder:"NAME"`
 	Checkpoint string   `help:"Which checkpoint of the source run: last, best or a step." default:"last"`
-	Data       []string `help:"Folders, archives or caches of pictures to train on." placeholder:"PATH" sep:"none"`
+	Data       []string `help:"Folders, archives or caches of pictures, or text, to train on." placeholder:"PATH" sep:"none"`
 	Valid      []string `help:"Pictures to hold out; default: a share of the others." placeholder:"PATH" sep:"none"`
 	Class      string   `help:"Class of the pictures, where their folders do not say; it may be a new one." placeholder:"NAME"`
 	Folder     string   `name:"run" help:"Run folder; default: runs/SOURCE-finetuned. A run that is there goes on." placeholder:"DIR"`
 	Images     int64    `help:"Images to train on in all; default: each picture 20 times."`
+	Tokens     int64    `help:"Tokens to train on in all, of text; default: the text 10 times."`
+	Process    string   `help:"How text is learnt from now on: block goes on from absorbing." placeholder:"NAME"`
 	Batch      int      `help:"Images in a step; default: the source's."`
 	Train      []string `help:"Train only the weights with such names, such as 'up_blocks.*'." placeholder:"GLOB" sep:"none" xor:"what"`
 	LoRA       int      `name:"lora" help:"Train adapters of this rank beside frozen weights." placeholder:"RANK" xor:"what"`
@@ -54,7 +56,8 @@ folder; the same command goes on with it.
   ebb finetune runs/base --data cats --mix 0.2 --run runs/cats
   ebb finetune runs/base --data cats --lora 4 --run runs/cats-lora
   ebb sample runs/base --lora runs/cats-lora:0.8 -n 16 --out cats.png
-  ebb finetune runs/base --data big --set diffusion.schedule=cosine --set diffusion.shift=2`
+  ebb finetune runs/base --data big --set diffusion.schedule=cosine --set diffusion.shift=2
+  ebb finetune runs/text --data more.txt --process block`
 }
 
 // Run implements the verb.
@@ -91,6 +94,9 @@ func (c *finetuneCmd) Run(a *app) error {
 	}
 	screen.say(append(notices, t.notes...)...)
 	t.session = session{app: a, config: t.config, engine: engine, folder: folder, screen: screen}
+	if t.sets.Text != nil {
+		t.tokenizer = t.sets.Text.Tokenizer
+	}
 	err = t.train(ctx)
 	return classify(errors.Join(err, folder.Close()))
 }
@@ -137,6 +143,12 @@ func (c *finetuneCmd) begin(ctx context.Context) (*tuning, error) {
 	config, err := source.config.Continue(c.Source, lora)
 	if err != nil {
 		return nil, usage(fmt.Errorf("%s: %w", c.Source, err))
+	}
+	if config.Text != nil {
+		return c.beginText(ctx, config, source)
+	}
+	if err := c.notForPictures(); err != nil {
+		return nil, usage(err)
 	}
 	if err := c.apply(&config); err != nil {
 		return nil, usage(err)
@@ -186,10 +198,8 @@ func (c *finetuneCmd) apply(config *recipe.Config) error {
 			return err
 		}
 	}
-	for _, s := range c.Set {
-		if err := config.Set(s); err != nil {
-			return err
-		}
+	if err := c.settings(config); err != nil {
+		return err
 	}
 	config.SettleNative()
 	return nil
@@ -199,10 +209,8 @@ func (c *finetuneCmd) apply(config *recipe.Config) error {
 func (c *finetuneCmd) complete(ctx context.Context, t *tuning) error {
 	pictures := t.sets.Train.Len()
 	t.config.SetLength(c.Images, c.Batch, pictures)
-	for _, s := range c.Set {
-		if err := t.config.Set(s); err != nil {
-			return err
-		}
+	if err := c.settings(&t.config); err != nil {
+		return err
 	}
 	if _, err := t.config.Resolve(ctx, t.sets.Train); err != nil {
 		return err
@@ -230,6 +238,12 @@ func (c *finetuneCmd) resume(ctx context.Context, saved string) (*tuning, error)
 		return nil, usage(fmt.Errorf("%s went on from %s, not from %s: choose another --run", c.Folder, f.From, c.Source))
 	}
 	config := before
+	if config.Text != nil {
+		return c.resumeText(ctx, before)
+	}
+	if err := c.notForPictures(); err != nil {
+		return nil, usage(err)
+	}
 	if c.Images != 0 {
 		config.SetImages(c.Images)
 	}
@@ -239,12 +253,7 @@ func (c *finetuneCmd) resume(ctx context.Context, saved string) (*tuning, error)
 	if len(c.Data) > 0 {
 		config.Data.Paths = c.Data
 	}
-	for _, s := range c.Set {
-		if err := config.Set(s); err != nil {
-			return nil, usage(err)
-		}
-	}
-	if err := errors.Join(config.Validate(), c.sameRun(before), compatible(before, config, c.Folder)); err != nil {
+	if err := errors.Join(c.settings(&config), config.Validate(), c.sameRun(before), compatible(before, config, c.Folder)); err != nil {
 		return nil, usage(err)
 	}
 	sets, _, err := config.OpenFinetune(ctx, nil)

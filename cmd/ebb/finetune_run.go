@@ -49,7 +49,7 @@ func (t *tuning) announce(missing error) ([]string, error) {
 	}
 	var stays []string
 	for _, s := range []struct{ section, what string }{{"network", "the network"}, {"diffusion", "noise schedule, prediction and loss"}} {
-		if !changed[s.section] {
+		if !changed[s.section] && (s.section == "network" || t.config.Text == nil) {
 			stays = append(stays, s.what)
 		}
 	}
@@ -63,11 +63,11 @@ func (t *tuning) announce(missing error) ([]string, error) {
 // plans says what is trained, how its end is found, and what is done about forgetting.
 func (t *tuning) plans(missing error) ([]string, error) {
 	f, c := t.config.Finetune, t.config.Train
-	m, err := t.config.Model()
+	network, parameters, err := t.built()
 	if err != nil {
 		return nil, usage(err)
 	}
-	vars, err := m.Network.Trainable(t.source.weights)
+	vars, err := network.Trainable(t.source.weights)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (t *tuning) plans(missing error) ([]string, error) {
 	for _, v := range vars {
 		trained += v.Shape().Size()
 	}
-	what, base := "all weights", m.Parameters
+	what, base := "all weights", parameters
 	switch {
 	case f.LoRA != nil:
 		what, base = fmt.Sprintf("adapters of rank %d", f.LoRA.Rank), base-trained
@@ -87,13 +87,14 @@ func (t *tuning) plans(missing error) ([]string, error) {
 		notes = append(notes, fmt.Sprintf("the network goes on predicting %v on schedule %v inside; what it denoises is the same as before", f.Native.Prediction, f.Native.Schedule))
 	}
 	switch {
-	case t.sets.Valid == nil:
-		notes = append(notes, "no pictures are held out: there is no early stopping, and the last weights are kept")
+	case heldOut(&t.sets.Sets) == 0:
+		notes = append(notes, "nothing is held out: there is no early stopping, and the last weights are kept")
 	case c.Patience > 0:
-		notes = append(notes, fmt.Sprintf("the held-out loss is measured every %d images; training ends when it has not fallen %d times; the best weights are kept",
-			c.EvalEvery, c.Patience))
+		notes = append(notes, fmt.Sprintf("the held-out loss is measured every %d %s; training ends when it has not fallen %d times; the best weights are kept",
+			c.EvalEvery, t.unit(), c.Patience))
 	}
 	switch {
+	case t.config.Text != nil: // what was learnt before is measured by ebb eval
 	case missing != nil:
 		notes = append(notes, fmt.Sprintf("forgetting is not measured, for the old data is not to be had: %v", missing))
 	case t.sets.Old == nil:
@@ -104,6 +105,30 @@ func (t *tuning) plans(missing error) ([]string, error) {
 		notes = append(notes, "the loss on old data is measured too; --mix 0.2 would keep it low")
 	}
 	return notes, nil
+}
+
+// built is the network of the run, and how many numbers its weights are.
+func (t *tuning) built() (train.Network, int, error) {
+	if t.config.Text != nil {
+		m, err := t.config.TextModel()
+		if err != nil {
+			return nil, 0, err
+		}
+		return m.Network, m.Parameters, nil
+	}
+	m, err := t.config.Model()
+	if err != nil {
+		return nil, 0, err
+	}
+	return m.Network, m.Parameters, nil
+}
+
+// unit is what the run counts.
+func (t *tuning) unit() string {
+	if t.config.Text != nil {
+		return "tokens"
+	}
+	return "images"
 }
 
 func short(s string) string {
@@ -121,12 +146,17 @@ func (t *tuning) train(ctx context.Context) (err error) {
 		return withCode(exitData, err)
 	}
 	defer func() { err = errors.Join(err, run.Close(context.WithoutCancel(ctx))) }()
-	s.model = run.Model
+	s.model, s.text = run.Model, run.Text
 	if err := errors.Join(t.keepStart(), s.record()); err != nil {
 		return err
 	}
 	r := run.Trainer
-	r.OnStep, r.Version, r.Sample, r.Start = s.screen.step, version, newPreview(s).draw, t.start
+	r.OnStep, r.Version, r.Start = s.screen.step, version, t.start
+	if s.text != nil {
+		r.Sample = (&textPreview{s: s}).draw
+	} else {
+		r.Sample = newPreview(s).draw
+	}
 	result, err := r.Train(ctx)
 	s.screen.done()
 	if err != nil {
@@ -230,7 +260,7 @@ func (t *tuning) writeAdapter(a *finetune.Adapter) error {
 func (t *tuning) report(r train.Result, best int64) error {
 	dir := t.folder.Dir()
 	model := filepath.Join(dir, "model")
-	lines := []string{fmt.Sprintf("done: %d images; the model in %s is that of step %d. Samples are in %s.", r.Seen, model, best, samplesOf(dir))}
+	lines := []string{fmt.Sprintf("done: %d %s; the model in %s is that of step %d. Samples are in %s.", r.Seen, t.unit(), model, best, samplesOf(dir))}
 	events, _, err := event.ReadFile(filepath.Join(dir, "events.jsonl"))
 	if err != nil {
 		return err
@@ -256,7 +286,11 @@ func (t *tuning) report(r train.Result, best int64) error {
 		lines = append(lines, fmt.Sprintf("The adapter alone is in %s:", filepath.Join(model, adapterFolder)),
 			fmt.Sprintf("Try:  ebb sample %s --lora %s:0.8 -n 16 --out samples.png", t.config.Finetune.From, dir))
 	}
-	t.screen.print(append(lines, fmt.Sprintf("Try:  ebb sample %s -n 16 --out samples.png", model))...)
+	try := fmt.Sprintf("Try:  ebb sample %s -n 16 --out samples.png", model)
+	if t.config.Text != nil {
+		try = fmt.Sprintf("Try:  ebb sample %s -n 4", model)
+	}
+	t.screen.print(append(lines, try)...)
 	return nil
 }
 

@@ -11,7 +11,8 @@ import (
 // BagOfWords names the class of a text by the words that occur in it, without regard to their order or number: naive Bayes on the presence
 // of words, with add-one smoothing (Pang, Lee & Vaithyanathan 2002, section 5.1, who find it better than their number on film reviews),
 // each class as likely beforehand. It is a judge of class-conditional samples that knows nothing of the model that wrote them. Words are
-// runs of letters, digits and apostrophes in lower case; of scripts without spaces each character is one.
+// runs of letters, digits and apostrophes in lower case; of scripts without spaces each character is one. It should learn from texts as long
+// as those that it is to name.
 type BagOfWords struct {
 	classes int
 	with    map[string][]int32 // texts of each class that the word occurs in
