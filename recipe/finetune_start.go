@@ -187,8 +187,11 @@ func (c Config) StartFrom(to *model.Scope, source Config, weights *model.Scope) 
 	if err != nil {
 		return nil, err
 	}
-	trained, err := c.Finetune.wrap(net)
+	trained, err := c.build() // adapters become parameters of what they are put on
 	if err != nil {
+		return nil, err
+	}
+	if trained, err = c.Finetune.wrap(trained); err != nil {
 		return nil, err
 	}
 	if err := Wrap(trained, false).Init(to, c.Train.Seed); err != nil {
