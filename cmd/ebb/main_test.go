@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("EBB_TEST_RUN_MAIN") != "" {
 		os.Exit(run(os.Args[1:], &app{start: time.Now(), stdout: os.Stdout, stderr: os.Stderr}))
 	}
+	debug.SetGCPercent(400) // compiling many small graphs makes garbage that is never many megabytes
 	os.Exit(m.Run())
 }
 

@@ -2,26 +2,59 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	"image/color"
 	"image/gif"
 	"image/png"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
-	"strings"
+	"sync"
 	"testing"
+	"testing/fstest"
 )
 
-// tinyModel trains a small network for two steps into the run folder r. Its pictures are grey, 16 x 16.
+// tinyModel makes the run folder r of a small network, trained for two steps. Its pictures are grey, 16 x 16.
 func tinyModel(t *testing.T) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	write(t, "tiny.toml", tinyConfig)
-	code, _, stderr := ebb(strings.Fields("train -q --run r --config tiny.toml --images 64 --set held_out.images=0")...)
-	if code != 0 {
-		t.Fatal(stderr)
+	run, err := tinyRun()
+	if err == nil {
+		err = os.CopyFS("r", run)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
+
+// tinyRun trains tinyModel's network once for all tests.
+var tinyRun = sync.OnceValues(func() (fs.FS, error) {
+	dir, err := os.MkdirTemp("", "ebb")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	config := filepath.Join(dir, "tiny.toml")
+	if err := os.WriteFile(config, []byte(tinyConfig), 0o600); err != nil {
+		return nil, err
+	}
+	run := filepath.Join(dir, "r")
+	if code, _, stderr := ebb("train", "-q", "--run", run, "--config", config, "--images", "64", "--set", "held_out.images=0"); code != 0 {
+		return nil, errors.New(stderr)
+	}
+	files := fstest.MapFS{} // in memory, so that nothing is left behind
+	return files, fs.WalkDir(os.DirFS(run), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(filepath.Join(run, name))
+		files[name] = &fstest.MapFile{Data: text, Mode: 0o600}
+		return err
+	})
+})
 
 // paint writes a PNG file.
 func paint(t *testing.T, name string, w, h int, at func(x, y int) color.Color) {

@@ -28,7 +28,7 @@ func CheckGradients(t testing.TB, b compute.Backend, store *model.Store, loss Lo
 			vars = append(vars, v)
 		}
 	}
-	exec, err := model.NewExec(b, store, func(s *model.Scope, xs []*graph.Node) []*graph.Node {
+	grads := evaluate(t, b, store, in, func(s *model.Scope, xs []*graph.Node) []*graph.Node {
 		l := loss(s, xs)
 		var wrt []*graph.Node
 		for _, x := range xs {
@@ -39,25 +39,10 @@ func CheckGradients(t testing.TB, b compute.Backend, store *model.Store, loss Lo
 		for _, v := range vars {
 			wrt = append(wrt, v.NodeValue(l.Graph()))
 		}
-		return append([]*graph.Node{l}, graph.Gradient(l, wrt...)...)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer exec.Finalize()
-	run := func() []*tensors.Tensor {
-		args := make([]any, len(in))
-		for i, x := range in {
-			args[i] = x
-		}
-		out, err := exec.Call(args...)
-		if err != nil {
-			t.Fatalf("running the graph: %v", err)
-		}
-		return out
-	}
-	grads := run()[1:]
-	value := func() float64 { return tensors.ToScalar[float64](run()[0]) }
+		return graph.Gradient(l, wrt...)
+	})()
+	values := evaluate(t, b, store, in, func(s *model.Scope, xs []*graph.Node) []*graph.Node { return []*graph.Node{loss(s, xs)} })
+	value := func() float64 { return tensors.ToScalar[float64](values()[0]) }
 	k := 0
 	for i, x := range in {
 		if x.DType() == dtypes.Float64 {
@@ -71,6 +56,28 @@ func CheckGradients(t testing.TB, b compute.Backend, store *model.Store, loss Lo
 			t.Fatal(err)
 		}
 		checkOne(t, v.Path(), x, grads[k+i], value)
+	}
+}
+
+// evaluate returns a function that runs a graph on in and on the store's variables as they are then.
+func evaluate(t testing.TB, b compute.Backend, store *model.Store, in []*tensors.Tensor,
+	build func(*model.Scope, []*graph.Node) []*graph.Node) func() []*tensors.Tensor {
+	t.Helper()
+	exec, err := model.NewExec(b, store, build)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(exec.Finalize)
+	args := make([]any, len(in))
+	for i, x := range in {
+		args[i] = x
+	}
+	return func() []*tensors.Tensor {
+		out, err := exec.Call(args...)
+		if err != nil {
+			t.Fatalf("running the graph: %v", err)
+		}
+		return out
 	}
 }
 
