@@ -2,6 +2,9 @@ package data
 
 import "fmt"
 
+// augmentBelow is the number of pictures below which augmentation is proposed.
+const augmentBelow = 20_000
+
 // Preprocess proposes how to train on the pictures: at their size if they all have one; else cropped to a square that
 // the smallest fills, a multiple of 8 up to 256 pixels; with the most frequent number of channels; mirrored left to
 // right; augmented as Karras et al. 2022 do (appendix F.2) where there are few pictures.
@@ -20,37 +23,32 @@ func (r *Report) Preprocess() Preprocess {
 	if r.Bits[Float32] > 0 {
 		p.FlipX = false // an array of something else than pictures
 	}
-	if r.usable() < 50_000 && p.Height*p.Width > 1 && p.FlipX {
-		p.Augment = 0.12
+	if r.usable() < augmentBelow && p.Height*p.Width > 1 && p.FlipX {
+		p.Augment = 0.12 // Karras et al. 2022, table 5, for CIFAR-10
 	}
 	return p
 }
 
 func (r *Report) usable() int { return r.Pictures - len(r.Broken) }
 
-// advise says in words what training would do and what looks wrong.
+// advise says in words what looks wrong, and what becomes of it.
 func (r *Report) advise() []string {
 	var out []string
 	say := func(format string, a ...any) { out = append(out, fmt.Sprintf(format, a...)) }
 	if r.usable() == 0 {
 		return []string{"no picture can be read: training will refuse this set"}
 	}
-	p := r.Preprocess()
-	say("train on %d x %d pixels (width x height) with %d channels", p.Width, p.Height, p.Channels)
 	if len(r.Sizes) > 1 {
-		say("the pictures have %d sizes: training refuses them unless told how to fit; cropping the middle is proposed", len(r.Sizes))
+		say("the pictures have %d sizes: data.fit says whether they are cropped (as they are without it), padded or stretched", len(r.Sizes))
 	}
 	if len(r.Channels) > 1 {
-		say("pictures with other numbers of channels are converted")
+		say("pictures with other numbers of channels than %d are converted", r.commonChannels())
 	}
-	if r.Alpha > 0 && p.Channels%2 == 1 {
+	if r.Alpha > 0 && r.commonChannels()%2 == 1 {
 		say("%d pictures have opacity: they are laid over a uniform background", r.Alpha)
 	}
 	if n := len(r.Broken); n > 0 {
 		say("%d pictures are broken (%.3g %%): they are replaced by others up to the share you allow, 0.1 %% by default", n, 100*float64(n)/float64(r.Pictures))
-	}
-	if p.Augment > 0 {
-		say("fewer than 50,000 pictures: augmentation that does not leak into samples is proposed")
 	}
 	if r.usable() < 1000 {
 		say("fewer than 1,000 pictures: a network will soon repeat them; hold some out and watch that loss")

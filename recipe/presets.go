@@ -132,12 +132,20 @@ func ditS() Config {
 	return c
 }
 
-// folder is completed by Config.Resolve, which looks at the pictures.
+// unset stands for a number that Config.Resolve chooses by looking at the pictures.
+const unset = -1
+
+// folder is completed by Config.Resolve, which looks at the pictures. What is set before stays.
 func folder() Config {
 	c := base(0, 0)
-	c.Train.Rate = optim.Schedule{Shape: optim.InverseSqrt, Peak: 3e-4}
-	c.Network = Network{Kind: UNet, Conditional: true}
-	c.Data.Fit, c.Data.Augment = data.FitCrop, -1
+	u := nets.DefaultUNet()
+	u.Layers, u.Dropout, u.Init = 0, unset, nets.InitZero
+	c.Network = Network{Kind: UNet, Conditional: true, UNet: &u}
+	c.Data.Fit, c.Data.FlipX, c.Data.Augment = data.FitCrop, true, unset
 	c.Diffusion = Diffusion{Schedule: diffusion.Cosine, Prediction: diffusion.PredictV, Weight: diffusion.WeightUniform, LowDiscrepancy: true}
+	t := &c.Train
+	t.Rate = optim.Schedule{Shape: optim.InverseSqrt, Peak: 3e-4, Warmup: unset, Horizon: unset}
+	t.Averages = []optim.EMA{{SigmaRel: 0.10}, {SigmaRel: 0.05}}
+	t.LogEvery, t.EvalEvery, t.SampleEvery, t.SaveEvery = unset, unset, unset, unset
 	return c
 }

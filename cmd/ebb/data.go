@@ -1,16 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ebb-ml/ebb/data"
+	"github.com/ebb-ml/ebb/recipe"
 	"github.com/ebb-ml/ebb/text"
 )
 
@@ -51,7 +55,9 @@ type inspectCmd struct {
 
 // Help is shown below the flags.
 func (*inspectCmd) Help() string {
-	return `  ebb data inspect my-pictures --sheet sheet.png
+	return `Reads every file and says what it found and what training would do with it.
+
+  ebb data inspect my-pictures --sheet sheet.png
   ebb data inspect cifar-10-binary.tar.gz --part train --json
   ebb data inspect enwiki-latest-pages-articles.xml.bz2
   ebb data inspect reviews.csv --field body --label stars`
@@ -82,12 +88,36 @@ func (c *inspectCmd) Run(a *app) error {
 			return err
 		}
 	}
+	if err := adviseTraining(r); err != nil {
+		return err
+	}
 	if c.JSON {
 		e := json.NewEncoder(a.stdout)
 		e.SetIndent("", "  ")
 		return e.Encode(r)
 	}
 	return printReport(a.stdout, c.Path, r)
+}
+
+// adviseTraining adds what training would do with the pictures.
+func adviseTraining(r *data.Report) error {
+	if r.Pictures == len(r.Broken) {
+		return nil
+	}
+	notes, err := recipe.Advise(r)
+	for _, n := range notes {
+		r.Advice = append(r.Advice, "recipe folder: "+n)
+	}
+	return err
+}
+
+// counts lists how often each of some numbers is there, the least number first.
+func counts[K cmp.Ordered](of map[K]int, unit string) string {
+	var all []string
+	for _, k := range slices.Sorted(maps.Keys(of)) {
+		all = append(all, fmt.Sprintf("%v %s: %d", k, unit, of[k]))
+	}
+	return strings.Join(all, ", ")
 }
 
 // printReport says what is in a data set, for people.
@@ -105,7 +135,7 @@ func printReport(w io.Writer, path string, r *data.Report) error {
 		}
 		fmt.Fprintf(&b, "  %d x %d pixels: %d\n", s.Width, s.Height, s.Count)
 	}
-	fmt.Fprintf(&b, "  channels (pictures): %v, bits: %v\n  mean %.4f, deviation %.4f\n", r.Channels, r.Bits, r.Mean, r.Std)
+	fmt.Fprintf(&b, "  %s; %s\n  mean %.4f, deviation %.4f\n", counts(r.Channels, "channels"), counts(r.Bits, "bits"), r.Mean, r.Std)
 	fmt.Fprintf(&b, "  duplicates: %d exact, %d near; broken: %d\n", r.Exact.Count, r.Near.Count, len(r.Broken))
 	for i, f := range r.Broken {
 		if i == 10 {
@@ -144,7 +174,9 @@ type prepareCmd struct {
 
 // Help is shown below the flags.
 func (*prepareCmd) Help() string {
-	return `  ebb data prepare photos photos.ebb --size 64
+	return `Decodes everything once; training on the result starts at once and reads from memory.
+
+  ebb data prepare photos photos.ebb --size 64
   ebb data prepare --text wiki.xml.bz2 wiki-tokens --tokenizer bpe --vocab 8192
   ebb data prepare --text letters.txt.gz letters --tokenizer chars`
 }
@@ -195,7 +227,9 @@ type getCmd struct {
 
 // Help is shown below the flags.
 func (*getCmd) Help() string {
-	return `  ebb data get cifar10
+	return `A download that broke off goes on; every file is checked by its SHA-256.
+
+  ebb data get cifar10
   ebb data get mnist my-data --from https://mirror.example/mnist`
 }
 

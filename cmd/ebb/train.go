@@ -22,7 +22,7 @@ import (
 
 // runFlags say what to train and where: they make the configuration of a run.
 type runFlags struct {
-	Recipe  string   `help:"What to start from; see ebb train --recipes." placeholder:"NAME"`
+	Recipe  string   `help:"What to start from; see --recipes. Default: folder if there is --data, else glyphs." placeholder:"NAME"`
 	Data    []string `help:"Folders, archives or caches of pictures, or text." placeholder:"PATH" sep:"none"`
 	Valid   []string `help:"Data to hold out; default: a share of the other." placeholder:"PATH" sep:"none"`
 	Folder  string   `name:"run" help:"Run folder; default: runs/RECIPE. A run that is there goes on." placeholder:"DIR"`
@@ -54,7 +54,7 @@ func (*trainCmd) Help() string {
 again and it goes on, after a ^C (saves and stops), a crash or a power cut.
 
   ebb train
-  ebb train --recipe folder --data my-pictures --run runs/mine
+  ebb train --data my-pictures --run runs/mine
   ebb train --recipe cifar10-small --data cifar10.zip --images 51200 --set train.rate.peak=1e-4`
 }
 
@@ -81,6 +81,7 @@ func (c *trainCmd) Run(a *app) error {
 	}
 	defer sets.Close()
 	if c.DryRun {
+		newScreen(a, config.Recipe, false, c.Quiet || c.JSON).say(notes...)
 		return config.Encode(a.stdout)
 	}
 	if old != nil {
@@ -93,10 +94,7 @@ func (c *trainCmd) Run(a *app) error {
 
 // configure reads what the command line says. Of a run that exists, its own configuration is the start; it is returned as old.
 func (c *runFlags) configure() (config recipe.Config, old *recipe.Config, err error) {
-	name := c.Recipe
-	if name == "" {
-		name = "glyphs"
-	}
+	name := c.recipe()
 	if c.Folder == "" {
 		c.Folder = filepath.Join("runs", name)
 	}
@@ -117,6 +115,19 @@ func (c *runFlags) configure() (config recipe.Config, old *recipe.Config, err er
 		return config, nil, err
 	}
 	return config, old, c.apply(&config)
+}
+
+// recipe is what to start from: what is said, or what suits the data, or letters.
+func (c *runFlags) recipe() string {
+	switch {
+	case c.Recipe != "":
+		return c.Recipe
+	case len(c.Data) == 0:
+		return "glyphs"
+	case text.Recognise(c.Data[0]) != text.NoText:
+		return "text-folder"
+	}
+	return "folder"
 }
 
 // apply changes a configuration by the flags: file first, then flags, then --set.
@@ -171,8 +182,8 @@ func (c *runFlags) applyData(config *recipe.Config) error {
 	if c.Tokens != 0 {
 		return fmt.Errorf("--tokens: recipe %s is about pictures; say how many --images", config.Recipe)
 	}
-	if len(c.Data) > 0 {
-		config.Data.Source = recipe.Files
+	if len(c.Data) > 0 && config.Data.Source != recipe.Files {
+		return fmt.Errorf("--data: recipe %s makes its own pictures; train on yours with --recipe folder", config.Recipe)
 	}
 	config.Data.Paths, config.Data.Valid = given(c.Data, config.Data.Paths), given(c.Valid, config.Data.Valid)
 	if c.Images != 0 {
