@@ -22,3 +22,26 @@ func describe(n *Node) string {
 	}
 	return n.Shape().String()
 }
+
+// positive returns an error naming the first value that is not positive.
+func positive(net string, fields []field) error {
+	for _, f := range fields {
+		if f.value <= 0 {
+			return fmt.Errorf("%s: %s is %d, must be at least 1", net, f.name, f.value)
+		}
+	}
+	return nil
+}
+
+type field struct {
+	name  string
+	value int
+}
+
+// rate returns an error unless 0 <= v < 1.
+func rate(net, name string, v float64) error {
+	if v >= 0 && v < 1 {
+		return nil
+	}
+	return fmt.Errorf("%s: %s is %v, must be at least 0 and below 1", net, name, v)
+}

@@ -20,6 +20,7 @@
 package nets
 
 import (
+	"github.com/ebb-ml/ebb/internal/enum"
 	"github.com/ebb-ml/ebb/nets/block"
 	"github.com/gomlx/gomlx/core/graph"
 )
@@ -48,17 +49,13 @@ const (
 	InitZero
 )
 
-var initNames = []string{"torch", "zero"}
+var initNames = enum.New[Init]("nets", "init", "torch", "zero")
 
-// MarshalText writes "torch" or "zero".
-func (i Init) MarshalText() ([]byte, error) { return marshalEnum(int(i), initNames, "init") }
+// MarshalText writes the name used in configuration files.
+func (i Init) MarshalText() ([]byte, error) { return initNames.Marshal(i) }
 
-// UnmarshalText reads "torch" or "zero".
-func (i *Init) UnmarshalText(b []byte) error {
-	n, err := unmarshalEnum(b, initNames, "init")
-	*i = Init(n)
-	return err
-}
+// UnmarshalText reads the name used in configuration files.
+func (i *Init) UnmarshalText(b []byte) error { return initNames.Unmarshal(i, b) }
 
-// String is the name in configuration files.
-func (i Init) String() string { return enumName(int(i), initNames) }
+// String is the name used in configuration files.
+func (i Init) String() string { return initNames.Name(i) }

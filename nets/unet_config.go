@@ -3,6 +3,8 @@ package nets
 import (
 	"fmt"
 	"math"
+
+	"github.com/ebb-ml/ebb/internal/enum"
 )
 
 // Stage is the kind of one resolution of a U-Net, on the way down and on the way up.
@@ -17,20 +19,16 @@ const (
 	StageResnet
 )
 
-var stageNames = []string{"conv", "attn", "resnet"}
+var stageNames = enum.New[Stage]("nets", "stage", "conv", "attn", "resnet")
 
-// MarshalText writes "conv", "attn" or "resnet".
-func (s Stage) MarshalText() ([]byte, error) { return marshalEnum(int(s), stageNames, "stage") }
+// MarshalText writes the name used in configuration files.
+func (s Stage) MarshalText() ([]byte, error) { return stageNames.Marshal(s) }
 
-// UnmarshalText reads "conv", "attn" or "resnet".
-func (s *Stage) UnmarshalText(b []byte) error {
-	n, err := unmarshalEnum(b, stageNames, "stage")
-	*s = Stage(n)
-	return err
-}
+// UnmarshalText reads the name used in configuration files.
+func (s *Stage) UnmarshalText(b []byte) error { return stageNames.Unmarshal(s, b) }
 
-// String is the name in configuration files.
-func (s Stage) String() string { return enumName(int(s), stageNames) }
+// String is the name used in configuration files.
+func (s Stage) String() string { return stageNames.Name(s) }
 
 // UNetConfig describes a U-Net of the UNet2DModel family. The name of diffusers' key is given
 // where it differs. Resolutions are ordered from the finest to the coarsest.

@@ -3,8 +3,8 @@ package optim
 import (
 	"fmt"
 	"math"
-	"slices"
-	"strings"
+
+	"github.com/ebb-ml/ebb/internal/enum"
 )
 
 // Shape is how the learning rate goes on after its warm-up.
@@ -22,34 +22,16 @@ const (
 	InverseSqrt
 )
 
-var shapeNames = []string{"constant", "linear", "cosine", "inverse-sqrt"}
+var shapeNames = enum.New[Shape]("optim", "learning-rate shape", "constant", "linear", "cosine", "inverse-sqrt")
 
 // MarshalText writes the name used in configuration files.
-func (s Shape) MarshalText() ([]byte, error) {
-	if s < 0 || int(s) >= len(shapeNames) {
-		return nil, fmt.Errorf("learning-rate shape %d: want 0 to %d", int(s), len(shapeNames)-1)
-	}
-	return []byte(shapeNames[s]), nil
-}
+func (s Shape) MarshalText() ([]byte, error) { return shapeNames.Marshal(s) }
 
 // UnmarshalText reads the name used in configuration files.
-func (s *Shape) UnmarshalText(b []byte) error {
-	i := slices.Index(shapeNames, string(b))
-	if i < 0 {
-		return fmt.Errorf("learning-rate shape %q: want one of %s", b, strings.Join(shapeNames, ", "))
-	}
-	*s = Shape(i)
-	return nil
-}
+func (s *Shape) UnmarshalText(b []byte) error { return shapeNames.Unmarshal(s, b) }
 
 // String is the name used in configuration files.
-func (s Shape) String() string {
-	b, err := s.MarshalText()
-	if err != nil {
-		return fmt.Sprintf("invalid(%d)", int(s))
-	}
-	return string(b)
-}
+func (s Shape) String() string { return shapeNames.Name(s) }
 
 // Schedule is a learning rate as a function of the images (or tokens) seen.
 type Schedule struct {
@@ -65,7 +47,7 @@ type Schedule struct {
 
 // Validate says what is wrong with the schedule, if anything.
 func (s Schedule) Validate() error {
-	if _, err := s.Shape.MarshalText(); err != nil {
+	if err := shapeNames.Check(s.Shape); err != nil {
 		return err
 	}
 	switch {

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/ebb-ml/ebb/data"
@@ -21,9 +22,10 @@ type Model struct {
 	Width      int
 	Channels   int
 	Norm       data.Norm
-	Classes    []string // names; empty without
-	Classed    bool     // the network takes a class
-	Null       int32    // the class that stands for none
+	Depth      data.Depth // of pictures
+	Classes    []string   // names; empty without
+	Classed    bool       // the network takes a class
+	Null       int32      // the class that stands for none
 	// SelfCondition says that the network sees its last clean estimate behind the channels of x (Chen et al. 2022).
 	SelfCondition bool
 }
@@ -60,7 +62,7 @@ func (c Config) Model() (*Model, error) {
 	d := c.Data
 	m := &Model{Network: Wrap(net, c.Network.Recompute), Parameters: net.Params().Count(), Shape: []int{d.Height, d.Width, d.Channels},
 		Height: d.Height, Width: d.Width, Channels: d.Channels, Norm: d.Norm, Classes: d.Classes, SelfCondition: c.Diffusion.SelfCondition > 0,
-		Precond: precond}
+		Precond: precond, Depth: cmp.Or(data.Depth(d.Bits), data.Bits8)}
 	switch c.Network.Kind {
 	case UNet:
 		m.Classed, m.Null = c.Network.UNet.Classes > 0, int32(c.Network.UNet.Classes-1)

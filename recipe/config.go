@@ -30,18 +30,21 @@ type Data struct {
 	Valid   []string        `toml:"valid"`   // pictures to hold out; empty: a share of the others
 	Limit   int             `toml:"limit"`   // pictures to take at most, 0: all
 
-	Height     int       `toml:"height"` // 0: from the data; so for width, channels, norm and classes
-	Width      int       `toml:"width"`
-	Channels   int       `toml:"channels"`
-	Fit        data.Fit  `toml:"fit"`
-	Background float64   `toml:"background"` // behind opacity and padding, 0 black to 1 white
-	FlipX      bool      `toml:"flip_x"`
-	FlipY      bool      `toml:"flip_y"`
-	Augment    float64   `toml:"augment"`    // probability of each transformation that the network is told of (0.12), 0: none, -1: for few pictures
-	Noise      float64   `toml:"noise"`      // standard deviation added to normalised samples
-	MaxBroken  float64   `toml:"max_broken"` // share of pictures that may be broken and are replaced
-	Norm       data.Norm `toml:"norm"`
-	Classes    []string  `toml:"classes"` // names, in the order of labels
+	Height     int      `toml:"height"` // 0: from the data; so for width, channels, norm and classes
+	Width      int      `toml:"width"`
+	Channels   int      `toml:"channels"`
+	Bits       int      `toml:"bits,omitempty"` // of the pictures, and of those that are drawn: 16, or 32 for floats; 0: 8
+	Fit        data.Fit `toml:"fit"`
+	Background float64  `toml:"background"` // behind opacity and padding, 0 black to 1 white
+	FlipX      bool     `toml:"flip_x"`
+	FlipY      bool     `toml:"flip_y"`
+	Augment    float64  `toml:"augment"`    // probability of each transformation that the network is told of (0.12), 0: none, -1: for few pictures
+	Noise      float64  `toml:"noise"`      // standard deviation added to normalised samples
+	MaxBroken  float64  `toml:"max_broken"` // share of pictures that may be broken and are replaced
+	// Standardize normalises by the mean and the deviation of the data, not to ±1, where norm is not set.
+	Standardize bool      `toml:"standardize,omitempty"`
+	Norm        data.Norm `toml:"norm"`
+	Classes     []string  `toml:"classes"` // names, in the order of labels
 }
 
 // Network says what is trained. Sizes that follow from the data may be 0: input and output channels, side, classes.

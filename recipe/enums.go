@@ -1,10 +1,6 @@
 package recipe
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "github.com/ebb-ml/ebb/internal/enum"
 
 // Source says where pictures come from.
 type Source int
@@ -15,15 +11,15 @@ const (
 	Points               // a distribution of points in the plane
 )
 
-func sourceNames() []string { return []string{"files", "glyphs", "points"} }
+var sourceNames = enum.New[Source]("recipe", "source", "files", "glyphs", "points")
 
-func (s Source) String() string { return nameOf(sourceNames(), int(s)) }
+func (s Source) String() string { return sourceNames.Name(s) }
 
 // MarshalText returns the name.
-func (s Source) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (s Source) MarshalText() ([]byte, error) { return sourceNames.Marshal(s) }
 
 // UnmarshalText accepts files, glyphs or points.
-func (s *Source) UnmarshalText(b []byte) error { return choose(s, "source", sourceNames(), b) }
+func (s *Source) UnmarshalText(b []byte) error { return sourceNames.Unmarshal(s, b) }
 
 // Kind is a kind of network.
 type Kind int
@@ -35,28 +31,12 @@ const (
 	TextNet // a transformer over tokens
 )
 
-func kindNames() []string { return []string{"unet", "dit", "mlp", "text"} }
+var kindNames = enum.New[Kind]("recipe", "network", "unet", "dit", "mlp", "text")
 
-func (k Kind) String() string { return nameOf(kindNames(), int(k)) }
+func (k Kind) String() string { return kindNames.Name(k) }
 
 // MarshalText returns the name.
-func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+func (k Kind) MarshalText() ([]byte, error) { return kindNames.Marshal(k) }
 
 // UnmarshalText accepts unet, dit, mlp or text.
-func (k *Kind) UnmarshalText(b []byte) error { return choose(k, "network", kindNames(), b) }
-
-func nameOf(names []string, i int) string {
-	if i < 0 || i >= len(names) {
-		return fmt.Sprintf("unknown (%d)", i)
-	}
-	return names[i]
-}
-
-func choose[T ~int](to *T, what string, names []string, text []byte) error {
-	i := slices.Index(names, string(text))
-	if i < 0 {
-		return fmt.Errorf("%s %q is not known; choose one of %s", what, text, strings.Join(names, ", "))
-	}
-	*to = T(i)
-	return nil
-}
+func (k *Kind) UnmarshalText(b []byte) error { return kindNames.Unmarshal(k, b) }

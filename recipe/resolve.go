@@ -3,6 +3,7 @@ package recipe
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ebb-ml/ebb/data"
@@ -24,47 +25,44 @@ func (c *Config) Resolve(ctx context.Context, set data.Set) (notes []string, err
 	if err := c.fillPicture(set); err != nil {
 		return nil, err
 	}
-	more, err := c.fillClasses(set.Classes())
+	more, err := c.fillNorm(ctx, set)
+	if err != nil {
+		return nil, err
+	}
+	classes, err := c.fillClasses(set.Classes())
 	if err != nil {
 		return nil, err
 	}
 	c.fillNetwork()
-	return append(notes, more...), c.Validate()
+	return slices.Concat(notes, more, classes), c.Validate()
 }
 
-// fillPicture takes height, width and channels from the first readable picture where they are not set.
+// fillPicture takes height, width, channels and bits from the first readable picture where they are not set.
 func (c *Config) fillPicture(set data.Set) error {
 	d := &c.Data
-	if len(d.Norm.Mean) == 0 {
-		d.Norm = data.PlusMinusOne()
-		if d.Source == Points {
-			d.Norm = data.Norm{Mean: []float64{0}, Std: []float64{1}}
-		}
-	}
-	if d.Height > 0 && d.Width > 0 && d.Channels > 0 {
+	sized := d.Height > 0 && d.Width > 0 && d.Channels > 0
+	if sized && (d.Source != Files || d.Bits != 0) {
 		return nil
 	}
-	var first error
-	for i := range min(set.Len(), 1000) {
-		p, err := set.Picture(i)
-		if err != nil {
-			if first == nil {
-				first = fmt.Errorf("%s: %w", set.Entry(i).Name, err)
-			}
-			continue
-		}
-		if d.Height == 0 && d.Width == 0 {
-			d.Height, d.Width = p.Height, p.Width
-		}
-		if d.Channels == 0 {
-			d.Channels = p.Channels
-		}
-		if d.Height == 0 || d.Width == 0 {
-			return fmt.Errorf("data.height is %d and data.width %d: set both or none", d.Height, d.Width)
-		}
-		return nil
+	p, err := firstPicture(set)
+	if err != nil && !sized {
+		return err
+	} else if err != nil {
+		return nil // the loader will say more of them
 	}
-	return fmt.Errorf("none of the first pictures can be read: %w", first)
+	if d.Height == 0 && d.Width == 0 {
+		d.Height, d.Width = p.Height, p.Width
+	}
+	if d.Channels == 0 {
+		d.Channels = p.Channels
+	}
+	if d.Bits == 0 && d.Source == Files && p.Depth != data.Bits8 {
+		d.Bits = int(p.Depth)
+	}
+	if d.Height == 0 || d.Width == 0 {
+		return fmt.Errorf("data.height is %d and data.width %d: set both or none", d.Height, d.Width)
+	}
+	return nil
 }
 
 // fillClasses takes over the class names, or holds those of the run against those of the data.

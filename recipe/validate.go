@@ -41,6 +41,8 @@ func (c Config) validData() error {
 		return fmt.Errorf("data.max_broken is %v, must be from 0 to 1", d.MaxBroken)
 	case !(d.Augment >= 0 && d.Augment <= 1):
 		return fmt.Errorf("data.augment is %v, must be from 0 to 1 (0.12 is usual)", d.Augment)
+	case d.Bits != 0 && d.Bits != 8 && d.Bits != 16 && d.Bits != 32:
+		return fmt.Errorf("data.bits is %d, must be 8, 16, or 32 for floats", d.Bits)
 	case d.Limit < 0:
 		return fmt.Errorf("data.limit is %d, must not be negative", d.Limit)
 	}

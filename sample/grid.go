@@ -37,15 +37,22 @@ func Grid(pictures []*image.NRGBA, columns int) (*image.NRGBA, error) {
 // Text is a keyword and a text that a PNG file carries.
 type Text struct{ Key, Value string }
 
-// WritePNG writes a picture with texts in tEXt and, where they are not Latin-1, iTXt chunks (PNG specification, third edition, sections
-// 11.3.3.2 and 11.3.3.4), so that a picture says how it was made.
+// WritePNG writes a picture with texts, so that it says how it was made.
 func WritePNG(w io.Writer, m image.Image, texts ...Text) error {
 	var b bytes.Buffer
 	if err := png.Encode(&b, m); err != nil {
 		return err
 	}
+	return AddTexts(w, b.Bytes(), texts...)
+}
+
+// AddTexts writes a PNG file with texts in tEXt and, where they are not Latin-1, iTXt chunks (PNG specification, third edition, sections
+// 11.3.3.2 and 11.3.3.4).
+func AddTexts(w io.Writer, file []byte, texts ...Text) error {
 	const header = 8 + 25 // signature and IHDR, after which texts may stand
-	file := b.Bytes()
+	if len(file) < header || string(file[1:4]) != "PNG" {
+		return fmt.Errorf("sample: %d bytes that are no PNG file", len(file))
+	}
 	out := append([]byte(nil), file[:header]...)
 	for _, t := range texts {
 		chunk, err := t.chunk()

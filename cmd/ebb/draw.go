@@ -8,7 +8,6 @@ import (
 	"image/color"
 	"io"
 
-	"github.com/ebb-ml/ebb/data"
 	"github.com/ebb-ml/ebb/diffusion"
 	"github.com/ebb-ml/ebb/recipe"
 	"github.com/ebb-ml/ebb/sample"
@@ -34,35 +33,10 @@ func request(c recipe.Config, m *recipe.Model, n int) (sample.Request, error) {
 	if classes := int32(len(m.Classes)); classes > 0 {
 		r.Classes = func(i int) int32 { return int32(i) % classes }
 	}
-	if c.Data.Source != recipe.Points && isPlusMinusOne(m.Norm) {
+	if c.Data.Source != recipe.Points && m.Clips() {
 		r.Clip = 1
 	}
 	return r, nil
-}
-
-// isPlusMinusOne says whether a norm maps pictures to ±1, so that clean estimates can be kept there.
-func isPlusMinusOne(n data.Norm) bool {
-	one := data.PlusMinusOne()
-	return len(n.Mean) == 1 && len(n.Std) == 1 && n.Mean[0] == one.Mean[0] && n.Std[0] == one.Std[0]
-}
-
-// pictures turns samples into pictures.
-func pictures(m *recipe.Model, x []float32) ([]*image.NRGBA, error) {
-	size := m.Height * m.Width * m.Channels
-	var all []*image.NRGBA
-	for i := 0; i < len(x); i += size {
-		p, err := m.Norm.Picture(x[i:i+size], m.Height, m.Width, m.Channels, data.Bits8)
-		if err != nil {
-			return nil, err
-		}
-		p.Alpha = m.Channels == 2 || m.Channels == 4
-		q, err := p.Image()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, q)
-	}
-	return all, nil
 }
 
 // scatter draws points of the plane, x to the right and y up, from -3 to 3.
@@ -88,7 +62,7 @@ func grid(ctx context.Context, g *sample.Generator, r sample.Request, c recipe.C
 			points = append(points, x...)
 			return nil
 		}
-		batch, err := pictures(m, x)
+		batch, err := m.Views(x)
 		all = append(all, batch...)
 		return err
 	})

@@ -64,7 +64,7 @@ func foreign(c recipe.Config, m *recipe.Model) (diffusers.Model, error) {
 		return d, errors.New("network.kind: diffusers has no mlp")
 	case m.SelfCondition:
 		return d, errors.New("diffusion.self_condition: networks of diffusers have no second input for the last estimate")
-	case !isPlusMinusOne(m.Norm):
+	case !m.Clips():
 		return d, errors.New("data.norm: diffusers takes pictures to be in ±1 and has no place for a mean and a standard deviation")
 	}
 	return d, d.Check()

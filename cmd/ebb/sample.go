@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ebb-ml/ebb/data"
 	"github.com/ebb-ml/ebb/diffusion"
 	"github.com/ebb-ml/ebb/recipe"
 	"github.com/ebb-ml/ebb/sample"
@@ -29,7 +30,7 @@ type sampleCmd struct {
 	First    int      `help:"Number of the first sample." default:"0"`
 	Batch    int      `help:"Samples drawn at once."`
 	Columns  int      `help:"Columns of a grid." default:"8"`
-	Out      string   `help:"A .png grid, a folder of pictures, or a text file."`
+	Out      string   `help:"A .png grid, a folder of pictures, .npy, or a text file."`
 	GIF      string   `name:"gif" help:"Animation of how pictures come out of noise." placeholder:"FILE"`
 	editFlags
 	writeFlags
@@ -117,9 +118,19 @@ func (c *sampleCmd) draw(ctx context.Context, a *app, t *trained, g *sample.Gene
 			return err
 		}
 	}
-	if !strings.EqualFold(filepath.Ext(c.Out), ".png") {
+	switch strings.ToLower(filepath.Ext(c.Out)) {
+	case ".png":
+	case ".npy":
+		out.array = true
+	case ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff":
+		return usage(fmt.Errorf("--out %s: pictures are written as .png, numbers as .npy; any other name is a folder", c.Out))
+	default:
 		if t.config.Data.Source == recipe.Points {
-			return usage(fmt.Errorf("points make one picture together: give --out a .png file"))
+			return usage(fmt.Errorf("points make one picture together: give --out a .png or .npy file"))
+		}
+		if t.model.Depth == data.Float32 || t.model.Channels > 4 {
+			return usage(fmt.Errorf("--out %s: samples of %d channels and %d bits do not fit into PNG files: give --out an .npy file, or a .png for a look at them",
+				c.Out, t.model.Channels, t.model.Depth))
 		}
 		if err := os.MkdirAll(c.Out, 0o777); err != nil {
 			return withCode(exitIO, err)

@@ -70,7 +70,7 @@ func (f *film) finish(x []float32) error {
 }
 
 func (f *film) add(frame int, x []float32) {
-	batch, err := pictures(f.t.model, x)
+	batch, err := f.t.model.Views(x)
 	f.frames[frame], f.err = append(f.frames[frame], batch...), err
 }
 

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/png"
 	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/ebb-ml/ebb/data"
 	"github.com/ebb-ml/ebb/recipe"
 	"github.com/ebb-ml/ebb/sample"
 )
@@ -20,14 +22,16 @@ type output struct {
 	t      *trained
 	r      sample.Request
 	single bool // a file for each
+	array  bool // all in one array
 	film   *film
-	all    []*image.NRGBA // for a grid
-	points []float32      // for a scatter plot
+	all    []*image.NRGBA  // for a grid
+	values []*data.Picture // for an array
+	points []float32       // for a scatter plot
 }
 
 // take is told of each batch.
 func (o *output) take(first int, x []float32) error {
-	if o.t.config.Data.Source == recipe.Points {
+	if o.t.config.Data.Source == recipe.Points && !o.array {
 		o.points = append(o.points, x...)
 		return nil
 	}
@@ -36,19 +40,28 @@ func (o *output) take(first int, x []float32) error {
 			return err
 		}
 	}
-	batch, err := pictures(o.t.model, x)
+	if !o.single && !o.array {
+		batch, err := o.t.model.Views(x)
+		o.all = append(o.all, batch...)
+		return err
+	}
+	batch, err := o.t.model.Pictures(x)
 	if err != nil {
 		return err
 	}
-	if !o.single {
-		o.all = append(o.all, batch...)
+	if o.array {
+		o.values = append(o.values, batch...)
 		return nil
 	}
 	for i, p := range batch {
 		one := o.r
 		one.First, one.Count = first+i, 1
 		path := filepath.Join(o.Out, fmt.Sprintf("%06d.png", first+i))
-		if err := o.write(path, p, one); err != nil {
+		var file bytes.Buffer
+		if err := p.EncodePNG(&file); err != nil {
+			return err
+		}
+		if err := o.write(path, file.Bytes(), one); err != nil {
 			return err
 		}
 	}
@@ -63,8 +76,15 @@ func (o *output) finish() error {
 		}
 		fmt.Fprintln(o.app.stdout, o.GIF)
 	}
-	if o.single {
+	switch {
+	case o.single:
 		return nil
+	case o.array:
+		if err := replaceFile(o.Out, func(w io.Writer) error { return data.WriteNPY(w, o.values) }); err != nil {
+			return withCode(exitIO, err)
+		}
+		_, err := fmt.Fprintln(o.app.stdout, o.Out)
+		return err
 	}
 	picture := scatter(o.points)
 	if o.t.config.Data.Source != recipe.Points {
@@ -73,17 +93,33 @@ func (o *output) finish() error {
 			return err
 		}
 	}
-	return o.write(o.Out, picture, o.r)
+	var file bytes.Buffer
+	if err := png.Encode(&file, picture); err != nil {
+		return err
+	}
+	return o.write(o.Out, file.Bytes(), o.r)
 }
 
-// write writes a picture and says where.
-func (o *output) write(path string, m image.Image, r sample.Request) error {
-	text := parameters(r, o.t.seen) + o.editFlags.describe()
-	if err := writePicture(path, m, text); err != nil {
+// write writes a PNG file with its parameters and says where.
+func (o *output) write(path string, file []byte, r sample.Request) error {
+	text := parameters(r, o.t.seen) + o.describe() + o.editFlags.describe()
+	if err := writePNG(path, file, text); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(o.app.stdout, path)
 	return err
+}
+
+// describe is what a picture says of its making beyond its request.
+func (o *output) describe() string {
+	s := fmt.Sprintf(", spacing %v", o.t.config.Sample.Spacing)
+	if o.r.Sampler.Eta != 0 {
+		s += fmt.Sprintf(", eta %g", o.r.Sampler.Eta)
+	}
+	if o.Weights != "" {
+		s += ", weights " + o.Weights
+	}
+	return s
 }
 
 // parameters is what a picture says of its making.
@@ -96,10 +132,19 @@ func parameters(r sample.Request, from string) string {
 	return s
 }
 
-// writePicture writes a PNG file with its parameters; a file of that name is replaced when the new one is whole.
+// writePicture writes a picture as a PNG file with its parameters.
 func writePicture(path string, m image.Image, parameters string) error {
+	var file bytes.Buffer
+	if err := png.Encode(&file, m); err != nil {
+		return err
+	}
+	return writePNG(path, file.Bytes(), parameters)
+}
+
+// writePNG writes a PNG file with its parameters; a file of that name is replaced when the new one is whole.
+func writePNG(path string, file []byte, parameters string) error {
 	var b bytes.Buffer
-	if err := sample.WritePNG(&b, m, sample.Text{Key: "parameters", Value: parameters}); err != nil {
+	if err := sample.AddTexts(&b, file, sample.Text{Key: "parameters", Value: parameters}); err != nil {
 		return err
 	}
 	return withCode(exitIO, replaceFile(path, func(w io.Writer) error { _, err := w.Write(b.Bytes()); return err }))
