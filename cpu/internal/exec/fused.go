@@ -46,6 +46,7 @@ type fused struct {
 	unitTiles int      // tiles that must stay in one task
 	tasks     int
 	partials  int // floats of partial results of one task
+	ahead     asks
 }
 
 // instruction computes a register.
@@ -60,8 +61,9 @@ type register struct {
 	size  int // values in a whole tile
 	unit  int // values for each index of j, or 0 if the register does not vary with it
 	load  *load
-	out   int // output whose memory it is, or -1
-	at    int // offset in the worker's space
+	out   int  // output whose memory it is, or -1
+	at    int  // offset in the worker's space
+	apart bool // it has a place there although it has an output's memory
 }
 
 // load is a register that is a part of an input.
@@ -81,6 +83,7 @@ func newFused(p *ir.Program, in, out []dtypes.DType, k *kernels) *fused {
 	f.layRegisters()
 	f.bindCode(k)
 	f.planReductions(k)
+	f.planAsks()
 	f.planTasks()
 	return f
 }
@@ -118,6 +121,9 @@ func (f *fused) tileSize() int {
 		if in.Op != ir.Load && in.Keep == f.p.Full() {
 			instructions++
 		}
+	}
+	if f.isLarge() { // results are copied
+		instructions++
 	}
 	if instructions <= 1 {
 		return 4 * tileValues
@@ -267,7 +273,8 @@ func (f *fused) assignSpace() {
 	}
 	for i := range f.regs {
 		r := &f.regs[i]
-		if !f.isDirect(i) && r.out < 0 {
+		r.apart = r.out >= 0 && f.isLarge()
+		if !f.isDirect(i) && r.out < 0 || r.apart {
 			r.at = take(r.size, r.class)
 		}
 		// Free after the instruction has taken its own place, so that a kernel never writes over what it reads.

@@ -11,21 +11,22 @@ import (
 
 // tile is one worker's state while it runs a program.
 type tile struct {
-	f      *fused
-	k      *kernels
-	in     [][]byte
-	inputs [][]float32 // the float32 ones
-	out    [][]byte
-	output [][]float32
-	space  []float32   // registers and accumulators
-	part   []float32   // the task's partial results
-	r      [][]float32 // current values of each register
-	base   []int       // offset of each load for the current prefix
-	index  []int       // current prefix
-	rows   int
-	start  int // first index of j
-	group  []int
-	now    int // the instruction that runs, or those of the program and the output that is reduced
+	f        *fused
+	k        *kernels
+	in       [][]byte
+	inputs   [][]float32 // the float32 ones
+	out      [][]byte
+	output   [][]float32
+	space    []float32   // registers and accumulators
+	part     []float32   // the task's partial results
+	r        [][]float32 // current values of each register
+	base     []int       // offset of each load for the current prefix
+	index    []int       // current prefix
+	rows     int
+	start    int // first index of j
+	group    []int
+	streamed []bool // results written past the caches
+	now      int    // the instruction that runs, or those of the program and the output that is reduced
 }
 
 // scratch returns the floats of scratch that a run needs: every worker's space, then the partial results.
@@ -43,6 +44,9 @@ func (f *fused) run(c *context, in, out [][]byte, scratch []float32) {
 		}
 		units := f.prefix * f.perPrefix / f.unitTiles
 		t.runTiles(units*task/f.tasks*f.unitTiles, units*(task+1)/f.tasks*f.unitTiles)
+		if f.isLarge() {
+			c.kernels.set.Vector.Fence()
+		}
 	})
 	f.combine(c, out, scratch)
 }
@@ -67,6 +71,7 @@ func (t *tile) open(f *fused, k *kernels, in, out [][]byte, space []float32) {
 			t.r[i] = space[r.at : r.at+r.size]
 		}
 	}
+	t.bindStreams(in, out)
 	t.rows = f.rows
 	t.now = math.MaxInt
 }
@@ -107,7 +112,11 @@ func (t *tile) runTiles(from, to int) {
 		t.setRows(min(f.rows, f.p.Dims[f.j]-t.start))
 		t.bindLoads(perTile)
 		t.bindOutputs(prefix)
-		t.exec(perTile)
+		if len(f.ahead.loads) > 0 && i+1 < to {
+			t.execAsking()
+		} else {
+			t.exec(perTile)
+		}
 		t.store(prefix)
 		t.accumulate(i, to)
 	}
@@ -193,13 +202,21 @@ func (t *tile) convert(i int) {
 func (t *tile) bindOutputs(prefix int) {
 	at := (prefix*t.f.p.Dims[t.f.j] + t.start) * t.f.inner
 	for _, i := range t.f.written {
-		t.r[i] = t.output[t.f.regs[i].out][at : at+t.rows*t.f.inner]
+		r := &t.f.regs[i]
+		if t.streamed[r.out] {
+			t.r[i] = t.space[r.at : r.at+t.rows*t.f.inner]
+		} else {
+			t.r[i] = t.output[r.out][at : at+t.rows*t.f.inner]
+		}
 	}
 }
 
 // store copies or converts the registers that could not be computed in place.
 func (t *tile) store(prefix int) {
 	at := (prefix*t.f.p.Dims[t.f.j] + t.start) * t.f.inner
+	if t.f.isLarge() {
+		t.stream(at)
+	}
 	for _, s := range t.f.stores {
 		n := t.rows * t.f.inner
 		if t.f.out[s.out] == dtypes.Float32 {
@@ -232,7 +249,11 @@ func (t *tile) beginReductions(from, to int) {
 
 // accumulate takes tile i into every reduction; to is the end of the task.
 func (t *tile) accumulate(i, to int) {
-	for _, r := range t.f.reduces {
+	asking := len(t.f.ahead.loads) > 0 && i+1 < to
+	for k, r := range t.f.reduces {
+		if asking {
+			t.ask(len(t.f.code[perTile]) + k)
+		}
 		t.now = len(t.f.p.Code) + r.out
 		src := t.r[r.reg]
 		tmp := t.space[r.tmp : r.tmp+2*t.f.rows*t.f.inner]

@@ -3,14 +3,16 @@ package kernel
 func movementAVX512() Movement {
 	return Movement{
 		BroadcastRows: broadcastRows(16, spreadAVX512, fillRowsAVX512), TileRow: tileRow,
-		Transpose: transposeStrips(16, transposeStripAVX512), Copy2D: copy2DAVX512, Prefetch: prefetchAVX512,
+		Transpose: transposeStrips(16, transposeStripAVX512), Copy2D: copy2DAVX512,
+		Prefetch: prefetchAVX512, Stream: streamLines(streamAVX512), Fence: fenceAVX512,
 	}
 }
 
 func movementAVX2() Movement {
 	return Movement{
 		BroadcastRows: broadcastRows(8, spreadAVX2, fillRowsAVX2), TileRow: tileRow,
-		Transpose: transposeStrips(8, transposeStripAVX2), Copy2D: copy2DAVX2, Prefetch: prefetchAVX2,
+		Transpose: transposeStrips(8, transposeStripAVX2), Copy2D: copy2DAVX2,
+		Prefetch: prefetchAVX2, Stream: streamLines(streamAVX2), Fence: fenceAVX2,
 	}
 }
 
@@ -35,5 +37,13 @@ func transposeStrips(lanes int, strip func(dst []float32, ldd int, src []float32
 		for i := 0; i < rows; i += lanes {
 			strip(dst[i:], ldd, src[i*lds:], lds, min(lanes, rows-i), cols)
 		}
+	}
+}
+
+// streamLines copies what the kernel leaves in the ordinary way.
+func streamLines(stream func(dst, src []float32) int) func(dst, src []float32) {
+	return func(dst, src []float32) {
+		done := stream(dst, src)
+		copy(dst[done:], src[done:])
 	}
 }

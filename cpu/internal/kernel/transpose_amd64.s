@@ -1089,6 +1089,39 @@ line:
 done:
 	RET
 
+// func streamAVX512(dst []float32, src []float32) (done int)
+// Requires: AVX, AVX512F
+TEXT ·streamAVX512(SB), NOSPLIT, $0-56
+	MOVQ    dst_len+8(FP), AX
+	MOVQ    dst_base+0(FP), CX
+	MOVQ    src_base+24(FP), DX
+	XORQ    BX, BX
+	TESTQ   $0x0000003f, CX
+	JNE     done
+	SHLQ    $0x02, AX
+	SUBQ    $0x40, AX
+	JLT     done
+	PCALIGN $0x20
+
+line:
+	VMOVUPS  (DX)(BX*1), Z0
+	VMOVNTPS Z0, (CX)(BX*1)
+	ADDQ     $0x40, BX
+	CMPQ     BX, AX
+	JLE      line
+
+done:
+	SHRQ $0x02, BX
+	MOVQ BX, done+48(FP)
+	VZEROUPPER
+	RET
+
+// func fenceAVX512()
+// Requires: MMX+
+TEXT ·fenceAVX512(SB), NOSPLIT, $0
+	SFENCE
+	RET
+
 // func spreadAVX2(dst []float32, s []float32, n int)
 // Requires: AVX, AVX2
 TEXT ·spreadAVX2(SB), NOSPLIT, $0-56
@@ -1506,4 +1539,39 @@ line:
 	JGT        line
 
 done:
+	RET
+
+// func streamAVX2(dst []float32, src []float32) (done int)
+// Requires: AVX
+TEXT ·streamAVX2(SB), NOSPLIT, $0-56
+	MOVQ    dst_len+8(FP), AX
+	MOVQ    dst_base+0(FP), CX
+	MOVQ    src_base+24(FP), DX
+	XORQ    BX, BX
+	TESTQ   $0x0000003f, CX
+	JNE     done
+	SHLQ    $0x02, AX
+	SUBQ    $0x40, AX
+	JLT     done
+	PCALIGN $0x20
+
+line:
+	VMOVUPS  (DX)(BX*1), Y0
+	VMOVNTPS Y0, (CX)(BX*1)
+	VMOVUPS  32(DX)(BX*1), Y0
+	VMOVNTPS Y0, 32(CX)(BX*1)
+	ADDQ     $0x40, BX
+	CMPQ     BX, AX
+	JLE      line
+
+done:
+	SHRQ $0x02, BX
+	MOVQ BX, done+48(FP)
+	VZEROUPPER
+	RET
+
+// func fenceAVX2()
+// Requires: MMX+
+TEXT ·fenceAVX2(SB), NOSPLIT, $0
+	SFENCE
 	RET

@@ -18,6 +18,12 @@ func transposeStripAVX512(dst []float32, ldd int, src []float32, lds int, rows i
 func prefetchAVX512(x []float32)
 
 //go:noescape
+func streamAVX512(dst []float32, src []float32) (done int)
+
+//go:noescape
+func fenceAVX512()
+
+//go:noescape
 func spreadAVX2(dst []float32, s []float32, n int)
 
 //go:noescape
@@ -31,3 +37,9 @@ func transposeStripAVX2(dst []float32, ldd int, src []float32, lds int, rows int
 
 //go:noescape
 func prefetchAVX2(x []float32)
+
+//go:noescape
+func streamAVX2(dst []float32, src []float32) (done int)
+
+//go:noescape
+func fenceAVX2()

@@ -92,6 +92,26 @@ func checkMove(t *testing.T, name string, move func(dst []float32, ldd int, src 
 	}
 }
 
+// TestStream copies blocks of all short lengths from and to all places within a line.
+func TestStream(t *testing.T) {
+	rng := rand.New(rand.NewPCG(33, 34))
+	forTiers(t, func(t *testing.T, set *Set) {
+		for n := range 100 {
+			for offset := range 17 {
+				src := normal(rng, n+offset)[offset:]
+				room, check := guarded(t, n+offset)
+				before := append([]float32{}, room[:offset]...)
+				set.Vector.Stream(room[offset:], src)
+				set.Vector.Fence()
+				check()
+				if !equalBits(room[:offset], before) || !equalBits(room[offset:], src) {
+					t.Fatalf("%d floats at %d: got %v, want %v", n, offset, room, src)
+				}
+			}
+		}
+	})
+}
+
 func TestTransposeBytes(t *testing.T) {
 	src := []uint8{1, 2, 3, 4, 5, 6}
 	dst := make([]uint8, 6)

@@ -22,6 +22,9 @@ type elementwise struct {
 	// refuse, if set, names lanes that op cannot do. The kernel then returns how many elements it has done before the
 	// first vector with such a lane.
 	refuse func(g *gen, x ...VecVirtual) Register
+	// rare, if set, names lanes for which op needs care that it leaves out where no lane of a vector is such a one. The
+	// result of a lane does not depend on which way its vector has gone.
+	rare func(g *gen, x ...VecVirtual) Register
 }
 
 func (e elementwise) signature() string {
@@ -50,6 +53,14 @@ type walk struct {
 	i        Register // bytes done
 	pointers []Register
 	scalars  []VecVirtual
+	rare     []rareVector
+}
+
+// rareVector is a vector with lanes that need care: its code stands behind the loops.
+type rareVector struct {
+	label string
+	x     []VecVirtual
+	y     VecVirtual
 }
 
 func (e elementwise) emit(f *file, s isa) {
@@ -65,7 +76,9 @@ func (e elementwise) emit(f *file, s isa) {
 		w.scalars = append(w.scalars, nil)
 		w.pointers = append(w.pointers, w.pointer(p.name))
 	}
+	w.usual = e.rare != nil && !w.isWide()
 	w.hoist(func(g *gen) {
+		g.usual = w.usual
 		x := make([]VecVirtual, len(e.params))
 		for i := range x {
 			x[i] = g.vec()
@@ -73,9 +86,13 @@ func (e elementwise) emit(f *file, s isa) {
 		if e.refuse != nil {
 			e.refuse(g, x...)
 		}
+		if g.usual {
+			e.rare(g, x...)
+		}
 		e.op(g, x...)
 	})
 	w.loops(n)
+	w.care()
 }
 
 // loops goes over n elements by several vectors, by one, and by the lanes that are left.
@@ -137,12 +154,38 @@ func (w *walk) step(u int, mask Register) {
 	if w.e.refuse != nil {
 		w.branchIfAny(w.e.refuse(w.gen, x...), "refused")
 	}
-	y := w.e.op(w.gen, x...)
+	y := w.value(x)
 	if mask != nil {
 		w.storeMasked(y, mask, w.at(w.dst, w.i, u))
 		return
 	}
 	w.VMOVUPS(y, w.at(w.dst, w.i, u))
+}
+
+// value is op of a vector, which leaves for code of its own if it is a rare one.
+func (w *walk) value(x []VecVirtual) VecVirtual {
+	if !w.usual {
+		return w.e.op(w.gen, x...)
+	}
+	r := rareVector{label: fmt.Sprintf("rare%d", len(w.rare)), x: x}
+	lanes := w.GP32()
+	w.VMOVMSKPS(w.e.rare(w.gen, x...), lanes)
+	w.TESTL(lanes, lanes)
+	w.JNE(LabelRef(r.label))
+	r.y = w.e.op(w.gen, x...)
+	w.Label(r.label + "done")
+	w.rare = append(w.rare, r)
+	return r.y
+}
+
+// care is the code of rare vectors.
+func (w *walk) care() {
+	w.usual = false
+	for _, r := range w.rare {
+		w.Label(r.label)
+		w.VMOVUPS(w.e.op(w.gen, r.x...), r.y)
+		w.JMP(LabelRef(r.label + "done"))
+	}
 }
 
 func (g *gen) branchIfAny(mask Register, label string) {

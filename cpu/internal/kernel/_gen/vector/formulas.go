@@ -11,15 +11,31 @@ import (
 
 // exp returns e^x. x = k·ln 2 + r with |r| <= ln 2 / 2, and e^r is a polynomial of degree 6.
 func exp(g *gen, x VecVirtual) VecVirtual {
-	return expOf(g, g.atMost(g.atLeast(x, -104), 89)) // beyond, the result is 0 or infinite anyway
+	if !g.usual {
+		x = g.atMost(g.atLeast(x, -104), 89) // beyond, the result is 0 or infinite anyway
+	}
+	return expOf(g, x)
 }
 
-// expOf is exp for x in [-104, 89].
+// expOf is exp for x in [-104, 89], or in [-expUsual, expUsual] if the lanes are the usual ones.
 func expOf(g *gen, x VecVirtual) VecVirtual {
 	k, r := reduceExp(g, x)
 	p := g.horner(r, append(expm1Coefficients[:], 1, 1)...)
+	if g.usual {
+		return g.iadd(p, g.shl(k.bits, 23)) // p·2^k, which is a normal number
+	}
 	return g.scale(p, k)
 }
+
+// expUsual is a bound of |x| within which e^x is a normal number.
+const expUsual = 87
+
+// beyondExp returns the lanes where |x| > expUsual or x is NaN; beyondGelu those where the inner function of GELU is so.
+func beyondExp(g *gen, x ...VecVirtual) Register {
+	return g.cmp(notLessEqual, g.abs(x[0]), g.c(expUsual))
+}
+func notANumber(g *gen, x ...VecVirtual) Register { return g.cmp(unordered, x[0], x[0]) }
+func beyondGelu(g *gen, x ...VecVirtual) Register { return g.cmp(notLessEqual, g.abs(x[0]), g.c(9.9)) }
 
 // expm1Coefficients P with e^r = 1 + r + r²·P(r), from the highest down.
 var expm1Coefficients = [...]float32{0.0013946552062407136, 0.008366642519831657, 0.04166628047823906, 0.16666541993618011, 0.5}
@@ -31,16 +47,16 @@ const (
 )
 
 // reduceExp returns k, an integer, and r with x = k·ln 2 + r; the multiply-add makes two parts of ln 2 enough.
-func reduceExp(g *gen, x VecVirtual) (k, r VecVirtual) {
-	k = g.round(g.mul(x, g.c(log2e)), nearest)
+func reduceExp(g *gen, x VecVirtual) (k integer, r VecVirtual) {
+	k = g.roundProduct(x, log2e)
 	r = g.copy(x)
-	g.VFNMADD231PS(g.c(ln2), k, r)
-	g.VFNMADD231PS(g.c(ln2Low), k, r)
+	g.VFNMADD231PS(g.c(ln2), k.float, r)
+	g.VFNMADD231PS(g.c(ln2Low), k.float, r)
 	return k, r
 }
 
 // expm1Parts returns k and e^r-1.
-func expm1Parts(g *gen, x VecVirtual) (k, p VecVirtual) {
+func expm1Parts(g *gen, x VecVirtual) (k integer, p VecVirtual) {
 	k, r := reduceExp(g, x)
 	p = g.horner(r, expm1Coefficients[:]...)
 	return k, g.fma(p, g.mul(r, r), r)
@@ -56,7 +72,7 @@ func orTiny(g *gen, x, y VecVirtual) VecVirtual {
 // expm1 returns e^x-1 = 2^k·(e^r-1) + (2^k-1), halved on the way since 2^128 is no float.
 func expm1(g *gen, x VecVirtual) VecVirtual {
 	k, p := expm1Parts(g, g.atMost(g.atLeast(x, -20), 89))
-	s := g.pow2(g.sub(k, g.c(1)))
+	s := g.pow2(k, -1)
 	y := g.fma(p, s, g.sub(s, g.c(0.5)))
 	return orTiny(g, x, g.add(y, y))
 }
@@ -65,14 +81,18 @@ func expm1(g *gen, x VecVirtual) VecVirtual {
 func tanh(g *gen, x VecVirtual) VecVirtual {
 	a := g.atMost(g.abs(x), 9.2)
 	k, p := expm1Parts(g, g.add(a, a))
-	s := g.pow2(k)
+	s := g.pow2(k, 0)
 	t := g.fma(p, s, g.sub(s, g.c(1)))
 	return g.or(g.div(t, g.add(t, g.c(2))), g.signOf(x))
 }
 
 // logisticParts returns z = e^-|x|, which cannot overflow, and numerator and denominator of 1/(1+e^-x) in terms of it.
 func logisticParts(g *gen, x VecVirtual) (z, numerator, denominator VecVirtual) {
-	z = expOf(g, g.atLeast(g.or(x, g.bits(signBit)), -104))
+	a := g.or(x, g.bits(signBit))
+	if !g.usual {
+		a = g.atLeast(a, -104)
+	}
+	z = expOf(g, a)
 	one := g.reg(g.c(1))
 	return z, g.sel(g.negative(x), z, one), g.add(z, one)
 }
@@ -205,7 +225,7 @@ func log1p(g *gen, x VecVirtual) VecVirtual {
 	lost := g.sub(smaller, g.sub(u, larger))
 	e, f := splitLog(g, u)
 	// at e = 128 nothing is lost that counts, and 2^-127 comes out as 0
-	f = g.fma(lost, g.pow2(g.atLeast(g.sub(g.zero(), e), -127)), f)
+	f = g.fma(lost, g.pow2Float(g.atLeast(g.sub(g.zero(), e), -127)), f)
 	return orTiny(g, x, logSpecial(g, u, logOf(g, e, f)))
 }
 

@@ -55,6 +55,7 @@ type gen struct {
 	isa
 	registers map[uint32]VecVirtual // constants held in registers
 	wanted    *[]uint32             // in a trial: the constants asked for, in order
+	usual     bool                  // formulas may take all lanes for usual ones
 }
 
 func (f *file) kernel(s isa, name, signature string) *gen {

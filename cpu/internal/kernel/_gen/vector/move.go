@@ -14,6 +14,8 @@ func moveFamily(f *file) {
 		copy2D(f, s)
 		transposeStrip(f, s)
 		prefetch(f, s)
+		stream(f, s)
+		fence(f, s)
 	}
 }
 
@@ -163,5 +165,39 @@ func prefetch(f *file, s isa) {
 	g.SUBQ(Imm(floats), n)
 	g.JGT(LabelRef("line"))
 	g.Label("done")
+	g.RET()
+}
+
+// stream copies whole lines past the caches, none if dst does not begin on one, and returns how many floats it has done.
+// Other processors may see them only after a fence.
+func stream(f *file, s isa) {
+	const line = 64
+	g := f.kernel(s, "stream", "func(dst, src []float32) (done int)")
+	n, dst, src := g.length("dst"), g.pointer("dst"), g.pointer("src")
+	i := g.GP64()
+	g.XORQ(i, i)
+	g.TESTQ(U32(line-1), dst)
+	g.JNE(LabelRef("done"))
+	g.SHLQ(Imm(2), n)
+	g.SUBQ(Imm(line), n)
+	g.JLT(LabelRef("done"))
+	g.align()
+	g.Label("line")
+	for u := range line / g.bytes {
+		g.VMOVNTPS(g.copy(g.at(src, i, u)), g.at(dst, i, u))
+	}
+	g.ADDQ(Imm(line), i)
+	g.CMPQ(i, n)
+	g.JLE(LabelRef("line"))
+	g.Label("done")
+	g.SHRQ(Imm(2), i)
+	g.Store(i, g.ReturnIndex(0))
+	g.ret()
+}
+
+// fence waits until everybody sees what was streamed.
+func fence(f *file, s isa) {
+	g := f.kernel(s, "fence", "func()")
+	g.SFENCE()
 	g.RET()
 }

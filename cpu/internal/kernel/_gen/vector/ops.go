@@ -98,6 +98,7 @@ const (
 	orderedNot   = 0x0c // not equal, and neither is NaN
 	greaterEqual = 0x1d
 	greater      = 0x1e
+	notLessEqual = 0x16
 )
 
 // cmp returns a mask: a register of bits, or on AVX2 a vector of all ones and all zeros.
@@ -155,24 +156,50 @@ const (
 func (g *gen) abs(x VecVirtual) VecVirtual    { return g.and(x, g.bits(absBits)) }
 func (g *gen) signOf(x VecVirtual) VecVirtual { return g.and(x, g.bits(signBit)) }
 
-// pow2 returns 2^k for integers k held as floats, in the range of normal numbers.
-func (g *gen) pow2(k VecVirtual) VecVirtual {
+// integer is a vector of integers held as floats. On AVX2 bits has them too, in the low 9 bits of each lane.
+type integer struct{ float, bits VecVirtual }
+
+// roundingShift added to a float below 2^22 leaves no fraction; the integer stands in the lowest bits then.
+const roundingShift = 3 << 22
+
+// roundProduct rounds x·c to integers, below 2^22.
+func (g *gen) roundProduct(x VecVirtual, c float32) integer {
 	if g.isWide() {
-		return g.scale(g.reg(g.c(1)), k)
+		return integer{float: g.round(g.mul(x, g.c(c)), nearest)}
+	}
+	t := g.fma(x, g.reg(g.c(c)), g.c(roundingShift))
+	return integer{g.sub(t, g.c(roundingShift)), t}
+}
+
+// pow2 returns 2^(k+more), in the range of normal numbers.
+func (g *gen) pow2(k integer, more int) VecVirtual {
+	if g.isWide() {
+		if more != 0 {
+			k.float = g.sub(k.float, g.c(float32(-more)))
+		}
+		return g.pow2Float(k.float)
+	}
+	return g.iadd(g.shl(k.bits, 23), g.bits(uint32(127+more)<<23))
+}
+
+// pow2Float returns 2^k for integers k held as floats, in the range of normal numbers.
+func (g *gen) pow2Float(k VecVirtual) VecVirtual {
+	if g.isWide() {
+		return g.scale(g.reg(g.c(1)), integer{float: k})
 	}
 	return g.pow2Int(g.toInt(k))
 }
 
 func (g *gen) pow2Int(k VecVirtual) VecVirtual { return g.shl(g.iadd(k, g.bits(127)), 23) }
 
-// scale returns p·2^k for any integer k held as float. AVX2 takes two steps, so that denormals and infinity come out right.
-func (g *gen) scale(p, k VecVirtual) VecVirtual {
+// scale returns p·2^k for any integer k. AVX2 takes two steps, so that denormals and infinity come out right.
+func (g *gen) scale(p VecVirtual, k integer) VecVirtual {
 	if g.isWide() {
 		d := g.vec()
-		g.VSCALEFPS(k, p, d)
+		g.VSCALEFPS(k.float, p, d)
 		return d
 	}
-	i := g.toInt(k)
+	i := g.isub(k.bits, g.c(roundingShift))
 	half := g.sar(i, 1)
 	p = g.mul(p, g.pow2Int(half))
 	return g.mul(p, g.pow2Int(g.isub(i, half)))
