@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -152,6 +153,11 @@ func TestSampleTextByClass(t *testing.T) {
 		{"eval r --data others.csv --out report --parts classes", 2, "", `--parts is for reports on pictures`},
 	} {
 		s.check(t)
+	}
+	if previews, err := filepath.Glob("r/samples/*.txt"); err != nil || len(previews) == 0 {
+		t.Error("no previews", err)
+	} else if shown, err := os.ReadFile(previews[0]); err != nil || !strings.Contains(string(shown), "--- 2, pos\n") {
+		t.Errorf("%v %s", err, shown)
 	}
 	page, err := os.ReadFile("report/report.html")
 	if err != nil || !strings.Contains(string(page), "Classes asked for") || !strings.Contains(string(page), "sample 1, pos, guidance 3") {

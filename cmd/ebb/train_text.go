@@ -45,7 +45,7 @@ func readTokenizer(dir string) (text.Tokenizer, error) {
 	return text.ReadTokenizerFile(filepath.Join(dir, text.TokenizerFile))
 }
 
-// textPreview draws texts now and then while a run trains, always of the same seeds.
+// textPreview draws texts now and then while a run trains, always of the same seeds, of all classes in turn.
 type textPreview struct{ s *session }
 
 // draw is the Sample hook of a train.Trainer.
@@ -56,7 +56,12 @@ func (p *textPreview) draw(ctx context.Context, weights *model.Scope, seen int64
 		return "", nil, err
 	}
 	defer w.Finalize()
-	rows, err := drawTexts(ctx, w, recipeTexts(s.config, textModel(s.config, s.text, s.tokenizer), s.config.Text.Sample.Rows))
+	request := recipeTexts(s.config, textModel(s.config, s.text, s.tokenizer), s.config.Text.Sample.Rows)
+	classes := s.text.Classes
+	if len(classes) > 0 {
+		request.Class, request.Guidance = func(i int) int32 { return int32(i % len(classes)) }, s.config.Text.Sample.Guidance
+	}
+	rows, err := drawTexts(ctx, w, request)
 	if err != nil {
 		return "", nil, err
 	}
@@ -66,7 +71,11 @@ func (p *textPreview) draw(ctx context.Context, weights *model.Scope, seen int64
 		if err != nil {
 			return "", nil, err
 		}
-		fmt.Fprintf(&out, "--- %d\n%s\n", i+1, line)
+		name := ""
+		if len(classes) > 0 {
+			name = ", " + classes[i%len(classes)]
+		}
+		fmt.Fprintf(&out, "--- %d%s\n%s\n", i+1, name, line)
 	}
 	path = fmt.Sprintf("samples/%012d.txt", seen)
 	return path, nil, s.folder.WriteFile(path, func(w io.Writer) error { _, err := w.Write(out.Bytes()); return err })
