@@ -32,8 +32,8 @@ func equations() Config {
 	t.Tokenizer = text.TokenizerConfig{Kind: text.KindChars, Alphabet: text.EquationAlphabet}
 	t.Sample.Block = 5 // the two numbers before their sum
 	t.Packing, t.HeldOut.Windows, t.HeldOut.Batch = text.Separate, 512, 256
-	c.Network.Text = &nets.TextConfig{Dim: 128, Layers: 3, Heads: 4, Positions: length, Init: nets.InitZero} // rotary positions alone do not tell masks apart
-	c.Train.Rate = optim.Schedule{Shape: optim.Cosine, Peak: 2e-3, Warmup: 100 * batch * length, Horizon: c.Train.Tokens}
+	c.Network.Text = &nets.TextConfig{Dim: 96, Layers: 2, Heads: 4, Positions: length, Init: nets.InitZero} // rotary positions alone do not tell masks apart
+	c.Train.Rate = optim.Schedule{Shape: optim.Cosine, Peak: 3e-3, Warmup: 100 * batch * length, Horizon: c.Train.Tokens}
 	c.Train.Averages = []optim.EMA{{SigmaRel: 0.05}}
 	c.Train.LogEvery = 50 * batch * length
 	c.Train.EvalEvery, c.Train.SampleEvery = c.Train.Tokens/8, c.Train.Tokens/4
