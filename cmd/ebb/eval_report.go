@@ -81,7 +81,7 @@ func (c *evalCmd) examine(ctx context.Context, a *app, t *trained, s assess.Subj
 		return nil, errors.Join(err, e.Close())
 	}
 	if c.Out != "" {
-		e.cache.Dir = filepath.Join(c.Out, "parts")
+		e.cache.Dir, e.subject.Store.Dir = filepath.Join(c.Out, "parts"), filepath.Join(c.Out, "features")
 	}
 	e.identity, err = e.identify()
 	return e, err
@@ -301,20 +301,20 @@ func (e *examination) conditional(ctx context.Context) (report.Section, error) {
 }
 
 // spaces are the feature spaces asked for.
-func (e *examination) spaces(ctx context.Context) (all []eval.Space, err error) {
+func (e *examination) spaces(ctx context.Context) (all []assess.Features, err error) {
 	for _, name := range e.Features {
-		var space eval.Space
+		var space assess.Features
 		switch name {
 		case "dct":
-			space = eval.DCTSpace()
+			space.Space = eval.DCTSpace()
 		case "pixels":
-			space = eval.PixelSpace(0)
+			space.Space = eval.PixelSpace(0)
 		case "train":
 			judge, err := e.classifier(ctx)
 			if err != nil {
 				return nil, err
 			}
-			space = judge.Space()
+			space.Space = judge.Space()
 		default:
 			if space, err = e.network(name); err != nil {
 				return nil, err
@@ -326,16 +326,23 @@ func (e *examination) spaces(ctx context.Context) (all []eval.Space, err error) 
 }
 
 // network opens weights that the user brought.
-func (e *examination) network(path string) (eval.Space, error) {
+func (e *examination) network(path string) (f assess.Features, err error) {
 	if _, err := os.Stat(path); err != nil {
-		return eval.Space{}, usage(fmt.Errorf("--features %s: give dct, pixels, train, or a .safetensors file of Inception-v3 or DINOv2 weights", path))
+		return f, usage(fmt.Errorf("--features %s: give dct, pixels, train, or a .safetensors file of Inception-v3 or DINOv2 weights", path))
 	}
 	n, err := features.Open(e.subject.Engine, path, features.Options{})
 	if err != nil {
-		return eval.Space{}, withCode(exitData, err)
+		return f, withCode(exitData, err)
 	}
 	e.close = append(e.close, func() error { n.Close(); return nil })
-	return n.Space(features.Pool)
+	if f.Space, err = n.Space(features.Pool); err != nil || !n.Has(features.Spatial) {
+		return f, err
+	}
+	if f.Spatial, err = n.Space(features.Spatial); err != nil {
+		return f, err
+	}
+	f.Probabilities, err = n.Space(features.Probabilities)
+	return f, err
 }
 
 // classifier is the small network that is trained on the training pictures, or was before.

@@ -130,7 +130,7 @@ func TestSamplesAgainstPictures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	section, err := s.Distribution(ctx, c, samples, []eval.Space{eval.DCTSpace()})
+	section, err := s.Distribution(ctx, c, samples, []assess.Features{{Space: eval.DCTSpace()}})
 	checkFigures(t, section, err, 6)
 	section, err = s.Copies(ctx, samples, eval.PixelSpace(0))
 	checkFigures(t, section, err, 2)

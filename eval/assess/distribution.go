@@ -12,9 +12,13 @@ import (
 
 const samplesShown = 64
 
+// Features are a feature space in which distributions are compared. Inception has two layers more: places for sFID, class
+// probabilities for the Inception score; without a name there is none.
+type Features struct{ Space, Spatial, Probabilities eval.Space }
+
 // Distribution measures how near samples come to held-out pictures as a whole, in each of some feature spaces. Beside each distance stands
 // that of real pictures from other real ones at the same number: what a perfect model would get.
-func (s *Subject) Distribution(ctx context.Context, c Settings, samples data.Set, spaces []eval.Space) (report.Section, error) {
+func (s *Subject) Distribution(ctx context.Context, c Settings, samples data.Set, spaces []Features) (report.Section, error) {
 	section := report.Section{Title: "Distribution of samples"}
 	n := min(samples.Len(), s.HeldOut.Len())
 	if n < 2 {
@@ -26,11 +30,15 @@ func (s *Subject) Distribution(ctx context.Context, c Settings, samples data.Set
 	}
 	for i, space := range spaces {
 		s.progress(i, len(spaces))
-		figures, err := s.distances(ctx, c, space, data.First(samples, n), real, n)
+		figures, err := s.distances(ctx, c, space.Space, data.First(samples, n), real, n)
 		if err != nil {
 			return section, err
 		}
-		section.Figures = append(section.Figures, figures...)
+		more, err := s.ofLayers(ctx, c, space, data.First(samples, n), real, n)
+		if err != nil {
+			return section, err
+		}
+		section.Figures = append(append(section.Figures, figures...), more...)
 	}
 	section.Facts = []report.Fact{{Name: "samples", Value: fmt.Sprint(n)}, {Name: "held-out pictures", Value: fmt.Sprint(real.Len())},
 		{Name: "sampler", Value: fmt.Sprintf("%v, %d steps", s.Request.Sampler.Method, len(s.Request.Levels)-1)},
@@ -69,27 +77,16 @@ func (s *Subject) shown(samples, real data.Set) (out []report.Picture, err error
 
 // distances are all measures in one space.
 func (s *Subject) distances(ctx context.Context, c Settings, space eval.Space, samples, real data.Set, n int) (all []eval.Figure, err error) {
-	x, err := eval.Extract(ctx, samples, space, nil)
+	x, y, reference, err := s.vectors(ctx, c, space, samples, real, n)
 	if err != nil {
 		return nil, err
 	}
-	reference, err := eval.Extract(ctx, real, space, nil)
-	if err != nil {
-		return nil, err
-	}
-	y := reference.Take(anyOf(reference.N, n, c.Seed)) // sets are often sorted by class
 	for _, measure := range []eval.Measure{eval.Frechet, eval.KID} {
-		f, err := measure(ctx, s.Engine, space.Name, x, y)
+		figures, err := s.besideReal(ctx, c, measure, space.Name, x, y, reference)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, f)
-		if reference.N >= 2*n {
-			if f, err = eval.RealAgainstReal(ctx, s.Engine, measure, space.Name, reference, n, c.Seed); err != nil {
-				return nil, err
-			}
-			all = append(all, f)
-		}
+		all = append(all, figures...)
 	}
 	if n >= 50 {
 		f, err := eval.ExtrapolateFrechet(ctx, s.Engine, space.Name, x, y, c.Seed)
@@ -105,4 +102,60 @@ func (s *Subject) distances(ctx context.Context, c Settings, space eval.Space, s
 	all = append(all, f)
 	m, err := eval.NewManifold(ctx, s.Engine, space.Name, x, y)
 	return append(all, m.Precision, m.Recall, m.Density, m.Coverage), err
+}
+
+// vectors are the features of the samples, of as many real pictures, and of all real pictures.
+func (s *Subject) vectors(ctx context.Context, c Settings, space eval.Space, samples, real data.Set, n int) (x, y, reference eval.Matrix, err error) {
+	if x, err = s.extract(ctx, samples, space); err != nil {
+		return x, y, reference, err
+	}
+	if reference, err = s.extract(ctx, real, space); err != nil {
+		return x, y, reference, err
+	}
+	return x, reference.Take(anyOf(reference.N, n, c.Seed)), reference, nil // sets are often sorted by class
+}
+
+// extract asks the store of features, if there is one.
+func (s *Subject) extract(ctx context.Context, set data.Set, space eval.Space) (eval.Matrix, error) {
+	return s.Store.Extract(ctx, set, space, nil)
+}
+
+// besideReal is a distance, and that of real pictures from other real ones where there are enough.
+func (s *Subject) besideReal(ctx context.Context, c Settings, measure eval.Measure, space string, x, y, reference eval.Matrix) ([]eval.Figure, error) {
+	f, err := measure(ctx, s.Engine, space, x, y)
+	if err != nil || reference.N < 2*x.N {
+		return []eval.Figure{f}, err
+	}
+	base, err := eval.RealAgainstReal(ctx, s.Engine, measure, space, reference, x.N, c.Seed)
+	return []eval.Figure{f, base}, err
+}
+
+// ofLayers are sFID and the Inception score, where the network has them.
+func (s *Subject) ofLayers(ctx context.Context, c Settings, f Features, samples, real data.Set, n int) (all []eval.Figure, err error) {
+	if f.Spatial.Name != "" {
+		x, y, reference, err := s.vectors(ctx, c, f.Spatial, samples, real, n)
+		if err != nil {
+			return nil, err
+		}
+		if all, err = s.besideReal(ctx, c, eval.Frechet, f.Spatial.Name, x, y, reference); err != nil {
+			return nil, err
+		}
+	}
+	if f.Probabilities.Name != "" {
+		x, y, _, err := s.vectors(ctx, c, f.Probabilities, samples, real, n)
+		if err != nil {
+			return nil, err
+		}
+		drawn, err := eval.InceptionScore(f.Probabilities.Name, x)
+		if err != nil {
+			return nil, err
+		}
+		base, err := eval.InceptionScore(f.Probabilities.Name, y)
+		if err != nil {
+			return nil, err
+		}
+		base.Name = "real " + base.Name
+		all = append(all, drawn, base)
+	}
+	return all, nil
 }

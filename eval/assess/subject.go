@@ -7,6 +7,7 @@ import (
 
 	"github.com/ebb-ml/ebb/data"
 	"github.com/ebb-ml/ebb/diffusion"
+	"github.com/ebb-ml/ebb/eval/features"
 	"github.com/ebb-ml/ebb/recipe"
 	"github.com/ebb-ml/ebb/sample"
 	"github.com/gomlx/compute"
@@ -25,6 +26,8 @@ type Subject struct {
 	Train   data.Set // pictures of training; nil: what needs them is left out
 	// Request says how samples are drawn; its Seed, Count and Batch are replaced.
 	Request sample.Request
+	// Store keeps features; the zero value keeps none.
+	Store features.Store
 	// Progress, if set, is told how far a section is.
 	Progress func(done, total int)
 }

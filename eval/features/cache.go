@@ -95,18 +95,7 @@ func (c *Classifier) Save(path string) error {
 		flat := tensors.MustCopyFlatData[float32](value)
 		all = append(all, safetensors.Tensor{Info: safetensors.Info{Name: p.Name, DType: safetensors.F32, Shape: p.Shape}, Data: safetensors.Bytes(flat)})
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".classifier-*")
-	if err != nil {
-		return fmt.Errorf("features: %w", err)
-	}
-	err = safetensors.Write(f, map[string]string{metadataKey: description}, all)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("features: writing %s: %w", path, errors.Join(err, os.Remove(f.Name())))
-	}
-	return nil
+	return writeTensors(path, map[string]string{metadataKey: description}, all)
 }
 
 // OpenClassifier reads a classifier that Save wrote.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/ebb-ml/ebb/data"
@@ -139,6 +140,9 @@ func (n *Network) Space(l Layer) (eval.Space, error) {
 
 // Name tells the network and its weights.
 func (n *Network) Name() string { return n.name }
+
+// Has says whether the network has a layer.
+func (n *Network) Has(l Layer) bool { return slices.Contains(n.layers, l) }
 
 // Layers lists what the network has.
 func (n *Network) Layers() []Layer { return n.layers }
