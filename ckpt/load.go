@@ -138,7 +138,7 @@ func newest(fs FS, dir string, groups []string) (*Checkpoint, []error, error) {
 		}
 		skipped = append(skipped, err)
 	}
-	return nil, skipped, fmt.Errorf("%s: none of the %d checkpoints can be used: %w", dir, len(found), errors.Join(skipped...))
+	return nil, skipped, fmt.Errorf("%s: none of the %d checkpoints can be used; bring a sound one back from a copy, or begin anew in another folder: %w", dir, len(found), errors.Join(skipped...))
 }
 
 // readManifest returns the manifest of the checkpoint at path if it is intact and belongs there.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -112,6 +113,9 @@ func (e *DecodeError) Error() string {
 
 func (e *DecodeError) Unwrap() error { return e.err }
 
+// wrongType is how the decoder says that a value is of another type. Compiled once: regular expressions are immutable.
+var wrongType = regexp.MustCompile(`^cannot decode TOML (\S+) into (?:a |struct field \S+ of type )(?:Go value of type )?(\S+)$`)
+
 // explain turns the decoder's errors into one that names place, key, and the nearest right name.
 func explain(err error, name string) error {
 	var strict *toml.StrictMissingError
@@ -125,6 +129,9 @@ func explain(err error, name string) error {
 	if errors.As(err, &plain) {
 		line, column := plain.Position()
 		message := strings.TrimPrefix(plain.Error(), "toml: ")
+		if m := wrongType.FindStringSubmatch(message); m != nil {
+			message = fmt.Sprintf("it is a %s, must be %s", m[1], m[2])
+		}
 		if key := strings.Join(plain.Key(), "."); key != "" {
 			message = key + ": " + message
 		}
