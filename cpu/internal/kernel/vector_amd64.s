@@ -7469,7 +7469,7 @@ done:
 	RET
 
 // func unaryExpAVX2(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·unaryExpAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -7489,7 +7489,6 @@ TEXT ·unaryExpAVX2(SB), NOSPLIT, $0-48
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y6
-	PREFETCHT0   2048(DX)(BX*1)
 	VANDPS       Y0, Y6, Y7
 	VCMPPS       $0x16, Y1, Y7, Y7
 	VMOVMSKPS    Y7, DI
@@ -7668,7 +7667,7 @@ DATA x0000007f<>+60(SB)/4, $0x0000007f
 GLOBL x0000007f<>(SB), RODATA|NOPTR, $64
 
 // func unaryExpm1AVX2(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·unaryExpm1AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -7688,7 +7687,6 @@ TEXT ·unaryExpm1AVX2(SB), NOSPLIT, $0-48
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y6
-	PREFETCHT0   2048(DX)(BX*1)
 	VMAXPS       Y6, Y0, Y7
 	VMINPS       Y7, Y1, Y7
 	VMOVUPS      Y7, Y8
@@ -7759,7 +7757,7 @@ done:
 	RET
 
 // func unaryLogAVX2(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·unaryLogAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -7779,7 +7777,6 @@ TEXT ·unaryLogAVX2(SB), NOSPLIT, $0-48
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y6
-	PREFETCHT0   2048(DX)(BX*1)
 	VCMPPS       $0x11, Y0, Y6, Y7
 	VMULPS       Y1, Y6, Y8
 	VBLENDVPS    Y7, Y8, Y6, Y8
@@ -7876,7 +7873,7 @@ done:
 	RET
 
 // func unaryLog1pAVX2(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·unaryLog1pAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -7896,7 +7893,6 @@ TEXT ·unaryLog1pAVX2(SB), NOSPLIT, $0-48
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y6
-	PREFETCHT0   2048(DX)(BX*1)
 	VADDPS       Y0, Y6, Y7
 	VMAXPS       Y6, Y0, Y8
 	VMINPS       Y6, Y0, Y9
@@ -8015,7 +8011,7 @@ done:
 	RET
 
 // func unaryTanhAVX2(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·unaryTanhAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -8035,7 +8031,6 @@ TEXT ·unaryTanhAVX2(SB), NOSPLIT, $0-48
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y6
-	PREFETCHT0   2048(DX)(BX*1)
 	VANDPS       Y0, Y6, Y7
 	VMINPS       Y7, Y1, Y7
 	VADDPS       Y7, Y7, Y7
@@ -8108,7 +8103,7 @@ done:
 	RET
 
 // func unaryLogisticAVX2(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·unaryLogisticAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -8128,7 +8123,6 @@ TEXT ·unaryLogisticAVX2(SB), NOSPLIT, $0-48
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y6
-	PREFETCHT0   2048(DX)(BX*1)
 	VANDPS       Y0, Y6, Y7
 	VCMPPS       $0x16, Y1, Y7, Y7
 	VMOVMSKPS    Y7, DI
@@ -8269,7 +8263,7 @@ rare1:
 	JMP          rare1done
 
 // func unaryErfAVX2(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·unaryErfAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -8289,7 +8283,6 @@ TEXT ·unaryErfAVX2(SB), NOSPLIT, $0-48
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y6
-	PREFETCHT0   2048(DX)(BX*1)
 	VCMPPS       $0x03, Y6, Y6, Y7
 	VMOVMSKPS    Y7, DI
 	TESTL        DI, DI
@@ -8881,7 +8874,7 @@ done:
 	RET
 
 // func unarySiLUAVX2(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·unarySiLUAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -8901,7 +8894,6 @@ TEXT ·unarySiLUAVX2(SB), NOSPLIT, $0-48
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y6
-	PREFETCHT0   2048(DX)(BX*1)
 	VANDPS       Y0, Y6, Y7
 	VCMPPS       $0x16, Y1, Y7, Y7
 	VMOVMSKPS    Y7, DI
@@ -9046,7 +9038,7 @@ rare1:
 	JMP          rare1done
 
 // func unaryGeluTanhAVX2(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·unaryGeluTanhAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -9066,7 +9058,6 @@ TEXT ·unaryGeluTanhAVX2(SB), NOSPLIT, $0-48
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y6
-	PREFETCHT0   2048(DX)(BX*1)
 	VANDPS       Y0, Y6, Y7
 	VCMPPS       $0x16, Y1, Y7, Y7
 	VMOVMSKPS    Y7, DI
@@ -9245,7 +9236,7 @@ DATA x411e6666<>+60(SB)/4, $0x411e6666
 GLOBL x411e6666<>(SB), RODATA|NOPTR, $64
 
 // func unaryGeluErfAVX2(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·unaryGeluErfAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -9265,7 +9256,6 @@ TEXT ·unaryGeluErfAVX2(SB), NOSPLIT, $0-48
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y6
-	PREFETCHT0   2048(DX)(BX*1)
 	VCMPPS       $0x03, Y6, Y6, Y7
 	VMOVMSKPS    Y7, DI
 	TESTL        DI, DI
@@ -9496,7 +9486,7 @@ rare1:
 	JMP          rare1done
 
 // func mostSinAVX2(dst []float32, x []float32) (done int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·mostSinAVX2(SB), NOSPLIT, $0-56
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -9516,7 +9506,6 @@ TEXT ·mostSinAVX2(SB), NOSPLIT, $0-56
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y6
-	PREFETCHT0   2048(DX)(BX*1)
 	VANDPS       Y0, Y6, Y7
 	VCMPPS       $0x1e, Y1, Y7, Y7
 	VPTEST       Y7, Y7
@@ -9607,7 +9596,7 @@ refused:
 	RET
 
 // func mostCosAVX2(dst []float32, x []float32) (done int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·mostCosAVX2(SB), NOSPLIT, $0-56
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -9627,7 +9616,6 @@ TEXT ·mostCosAVX2(SB), NOSPLIT, $0-56
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y6
-	PREFETCHT0   2048(DX)(BX*1)
 	VANDPS       Y0, Y6, Y7
 	VCMPPS       $0x1e, Y1, Y7, Y7
 	VPTEST       Y7, Y7
@@ -11862,7 +11850,7 @@ done:
 	RET
 
 // func binarySiLUGradAVX2(dst []float32, a []float32, b []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·binarySiLUGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -11883,9 +11871,7 @@ TEXT ·binarySiLUGradAVX2(SB), NOSPLIT, $0-72
 
 by1:
 	VMOVUPS      (DX)(SI*1), Y6
-	PREFETCHT0   2048(DX)(SI*1)
 	VMOVUPS      (BX)(SI*1), Y7
-	PREFETCHT0   2048(BX)(SI*1)
 	VANDPS       Y0, Y6, Y8
 	VCMPPS       $0x16, Y1, Y8, Y8
 	VMOVMSKPS    Y8, R8
@@ -12055,7 +12041,7 @@ rare1:
 	JMP          rare1done
 
 // func scalarSiLUGradAVX2(dst []float32, a []float32, s float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·scalarSiLUGradAVX2(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -12076,7 +12062,6 @@ TEXT ·scalarSiLUGradAVX2(SB), NOSPLIT, $0-52
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y7
-	PREFETCHT0   2048(DX)(BX*1)
 	VANDPS       Y1, Y7, Y8
 	VCMPPS       $0x16, Y2, Y8, Y8
 	VMOVMSKPS    Y8, DI
@@ -12245,7 +12230,7 @@ rare1:
 	JMP          rare1done
 
 // func bySiLUGradAVX2(dst []float32, s float32, a []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·bySiLUGradAVX2(SB), NOSPLIT, $0-56
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -12266,7 +12251,6 @@ TEXT ·bySiLUGradAVX2(SB), NOSPLIT, $0-56
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y7
-	PREFETCHT0   2048(DX)(BX*1)
 	VANDPS       Y1, Y0, Y8
 	VCMPPS       $0x16, Y2, Y8, Y8
 	VMOVMSKPS    Y8, DI
@@ -12435,7 +12419,7 @@ rare1:
 	JMP          rare1done
 
 // func binaryGeluTanhGradAVX2(dst []float32, a []float32, b []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·binaryGeluTanhGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -12456,9 +12440,7 @@ TEXT ·binaryGeluTanhGradAVX2(SB), NOSPLIT, $0-72
 
 by1:
 	VMOVUPS      (DX)(SI*1), Y6
-	PREFETCHT0   2048(DX)(SI*1)
 	VMOVUPS      (BX)(SI*1), Y7
-	PREFETCHT0   2048(BX)(SI*1)
 	VCMPPS       $0x03, Y6, Y6, Y8
 	VMOVMSKPS    Y8, R8
 	TESTL        R8, R8
@@ -12662,7 +12644,7 @@ rare1:
 	JMP          rare1done
 
 // func scalarGeluTanhGradAVX2(dst []float32, a []float32, s float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·scalarGeluTanhGradAVX2(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -12683,7 +12665,6 @@ TEXT ·scalarGeluTanhGradAVX2(SB), NOSPLIT, $0-52
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y7
-	PREFETCHT0   2048(DX)(BX*1)
 	VCMPPS       $0x03, Y7, Y7, Y8
 	VMOVMSKPS    Y8, DI
 	TESTL        DI, DI
@@ -12886,7 +12867,7 @@ rare1:
 	JMP          rare1done
 
 // func byGeluTanhGradAVX2(dst []float32, s float32, a []float32)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·byGeluTanhGradAVX2(SB), NOSPLIT, $0-56
 	MOVQ         dst_len+8(FP), AX
 	MOVQ         dst_base+0(FP), CX
@@ -12907,7 +12888,6 @@ TEXT ·byGeluTanhGradAVX2(SB), NOSPLIT, $0-56
 
 by1:
 	VMOVUPS      (DX)(BX*1), Y7
-	PREFETCHT0   2048(DX)(BX*1)
 	VCMPPS       $0x03, Y0, Y0, Y8
 	VMOVMSKPS    Y8, DI
 	TESTL        DI, DI
