@@ -162,10 +162,6 @@ func TestContinue(t *testing.T) {
 	if _, err := n.Continue("x", nil); err == nil || !strings.Contains(err.Error(), "merged") {
 		t.Errorf("going on from unmerged adapters: %v", err)
 	}
-	text := Config{Text: &Text{}}
-	if _, err := text.Continue("x", nil); err == nil || !strings.Contains(err.Error(), "text") {
-		t.Errorf("going on from text: %v", err)
-	}
 }
 
 func TestParseMix(t *testing.T) {

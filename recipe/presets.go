@@ -64,12 +64,12 @@ func base(images int64, batch int) Config {
 }
 
 func glyphs() Config {
-	c := base(57_600, 32)
+	c := base(32_000, 16)
 	c.Data.Source, c.Data.Height, c.Data.Width = Glyphs, 24, 24
-	u := nets.DefaultUNet(32, 64, 96)
+	u := nets.DefaultUNet(16, 32, 64)
 	u.Down = []nets.Stage{nets.StageConv, nets.StageConv, nets.StageAttn}
 	u.Up = []nets.Stage{nets.StageAttn, nets.StageConv, nets.StageConv}
-	u.Layers, u.Groups, u.Init = 1, 16, nets.InitZero
+	u.Layers, u.Groups, u.ScaleShift, u.Init = 1, 8, true, nets.InitZero
 	c.Network = Network{Kind: UNet, Conditional: true, UNet: &u}
 	c.Diffusion = Diffusion{Schedule: diffusion.Cosine, Prediction: diffusion.PredictV, LowDiscrepancy: true}
 	c.Train.Rate = optim.Schedule{Shape: optim.Cosine, Peak: 1.5e-3, Warmup: 3200, Horizon: c.Train.Images}

@@ -79,7 +79,7 @@ func TestWrongSettings(t *testing.T) {
 		{"train -n --set train.batch", 2, "", `write it as key=value`},
 		{"train -n --set diffusion.schedule=cosin", 2, "", `cosin.*cosine`},
 		{"train -n --set train.batch=0", 2, "", `train.batch is 0, must be at least 1`},
-		{"train -n --set train.parts=7", 2, "", `train.parts is 7, must divide train.batch, 32`},
+		{"train -n --set train.parts=7", 2, "", `train.parts is 7, must divide train.batch, 16`},
 		{"train -n --config bad.toml", 2, "", `bad.toml:3:1: there is no key train.imges; did you mean train.images\?`},
 		{"train -n --config wrong.toml", 2, "", `wrong.toml:2:10: train.images: it is a string, must be int64$`},
 		{"train -n --config twice.toml", 2, "", `twice.toml:3:.*images`},

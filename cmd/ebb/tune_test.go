@@ -122,7 +122,7 @@ func TestTuneFitsTime(t *testing.T) {
 	for _, c := range []struct {
 		seconds float64
 		trials  int
-	}{{1800, 9}, {600, 9}, {60, 6}} {
+	}{{1800, 9}, {600, 9}, {30, 6}} {
 		s := &tuner{tuneCmd: &tuneCmd{Trials: 9}, app: &app{}, config: config, sets: sets, state: tuneState{Rate: 200}}
 		n, rungs, err := s.fit(c.seconds)
 		if err != nil {
