@@ -20,13 +20,13 @@ type PresetInfo struct {
 // Presets lists all presets.
 func Presets() []PresetInfo {
 	return []PresetInfo{
-		{"glyphs", "letters A-Z drawn from the Go fonts, 24x24, by class; three minutes on two cores", glyphs},
+		{"glyphs", "letters A-Z drawn from the Go fonts, 24x24, by class; three minutes on two cores at most", glyphs},
 		{"points", "points in the plane, with an MLP; seconds", points},
 		{"cifar10", "the 35.7 M U-Net of DDPM (Ho et al. 2020) on 32x32 pictures", cifar10},
 		{"cifar10-small", "a 3.8 M U-Net with the same schedule, AdamW and an EMA of 0.999", cifar10Small},
 		{"dit-s", "DiT-S/2 (Peebles & Xie 2023) on pixels, by class, with flow matching", ditS},
 		{"folder", "your own pictures: size, network and length are chosen from them", folder},
-		{"text", "sums such as 17+25=42, with masked diffusion; three minutes on two cores", equations},
+		{"text", "sums such as 17+25=42, with masked diffusion; three minutes on two cores at most", equations},
 		{"text-small", "a 4.7 M transformer on the letters a-z and space, with masked diffusion", textSmall},
 		{"text-folder", "your own text: tokens, network and length are chosen from it", textFolder},
 	}
@@ -77,7 +77,7 @@ func glyphs() Config {
 	c.Train.DropClass = 0.1
 	c.Train.EvalEvery, c.Train.SampleEvery = c.Train.Images/4, c.Train.Images/4
 	c.HeldOut.Images, c.HeldOut.Batch = 64, 32
-	c.Sample.Guidance, c.Sample.Rows, c.Sample.Columns, c.Sample.Batch = 3, 2, 26, 52
+	c.Sample.Guidance, c.Sample.Rows, c.Sample.Columns, c.Sample.Batch = 4, 2, 26, 52
 	return c
 }
 
