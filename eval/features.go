@@ -60,4 +60,6 @@ type Space struct {
 	// Batch is how many pictures the function likes at once; 0 means 64. The last call of a set has fewer.
 	Batch    int
 	Features Features
+	// Cheap vectors cost about as much to read from a file as to compute anew: they are not worth keeping.
+	Cheap bool
 }

@@ -37,7 +37,7 @@ func PixelSpace(side int) Space {
 
 // perPicture is the space of a function of one picture, run on all cores.
 func perPicture(name string, f func(p *data.Picture) ([]float32, error)) Space {
-	return Space{Name: name, Batch: 256, Features: func(ctx context.Context, batch []*data.Picture) (Matrix, error) {
+	return Space{Name: name, Batch: 256, Cheap: true, Features: func(ctx context.Context, batch []*data.Picture) (Matrix, error) {
 		var out Matrix
 		items := func(yield func(*data.Picture, error) bool) {
 			for _, p := range batch {

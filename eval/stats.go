@@ -11,10 +11,17 @@ import (
 // z95 is the 97.5 % quantile of the normal distribution.
 const z95 = 1.959963984540054
 
-// tooFew is the error of a measure that needs more pictures.
-func tooFew(measure string, have, need int) error {
-	return fmt.Errorf("eval: %s needs at least %d pictures on each side, there are %d", measure, need, have)
+// TooFewError is the error of a measure that needs more pictures than there are.
+type TooFewError struct {
+	Measure    string
+	Have, Need int
 }
+
+func (e *TooFewError) Error() string {
+	return fmt.Sprintf("eval: %s needs at least %d pictures on each side, there are %d", e.Measure, e.Need, e.Have)
+}
+
+func tooFew(measure string, have, need int) error { return &TooFewError{measure, have, need} }
 
 // meanAndVariance returns the mean and the unbiased variance (0 for a single number).
 func meanAndVariance(v []float64) (mean, variance float64) {

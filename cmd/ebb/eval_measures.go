@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/ebb-ml/ebb/eval"
+	"github.com/ebb-ml/ebb/eval/assess"
 	"github.com/ebb-ml/ebb/internal/enum"
 	"github.com/gomlx/compute"
 )
@@ -31,10 +33,13 @@ const (
 	measureCoverage
 	measureSW2
 	measureMMD
+	measureFID
+	measureSFID
+	measureIS
 )
 
 var measureNames = enum.New[pictureMeasure]("eval", "measure", "mse", "psnr", "ssim", "ms-ssim", "fd-dct", "fd-pixels", "fd", "fd-inf", "kid",
-	"precision", "recall", "density", "coverage", "sw2", "mmd")
+	"precision", "recall", "density", "coverage", "sw2", "mmd", "fid", "sfid", "is")
 
 func (m pictureMeasure) String() string                   { return measureNames.Name(m) }
 func (m pictureMeasure) MarshalText() ([]byte, error)     { return measureNames.Marshal(m) }
@@ -43,36 +48,57 @@ func (m *pictureMeasure) UnmarshalText(text []byte) error { return measureNames.
 // paired says whether pictures are compared one by one.
 func (m pictureMeasure) paired() bool { return m <= measureMSSSIM }
 
-// pictureMeasures are those taken when none is asked for: fd says the same as fd-dct or fd-pixels, and mmd as kid.
-func pictureMeasures() (all []pictureMeasure) {
+// defaultMeasures are those taken when none is asked for: all that the features allow, but mmd, which says the same as kid, and fd where it has a
+// name of its own.
+func defaultMeasures(features string, f assess.Features) (all []pictureMeasure) {
+	own := features != dctFeatures && features != pixelFeatures
 	for _, m := range measureNames.Values() {
-		if m != measureFD && m != measureMMD {
-			all = append(all, m)
+		switch m {
+		case measureMMD:
+			continue
+		case measureFD:
+			if !own || f.FID {
+				continue
+			}
+		case measureFID, measureSFID, measureIS:
+			if _, err := m.space(f); err != nil {
+				continue
+			}
 		}
+		all = append(all, m)
 	}
 	return all
 }
 
-// pictureSpace is a feature space that needs no weights.
-type pictureSpace int
-
-const (
-	dctFeatures pictureSpace = iota
-	pixelFeatures
-)
-
-func (s pictureSpace) space() eval.Space {
-	if s == pixelFeatures {
-		return eval.PixelSpace(16)
+// space is where a measure is taken, given the features asked for.
+func (m pictureMeasure) space(f assess.Features) (eval.Space, error) {
+	switch m {
+	case measureFDDCT:
+		return eval.DCTSpace(), nil
+	case measureFDPixels:
+		return eval.PixelSpace(pixelSide), nil
+	case measureFID:
+		if !f.FID {
+			return eval.Space{}, usage(errors.New("fid needs --features FILE with the weights of the FID's Inception (pt_inception-2015-12-05 as safetensors); of other features take fd"))
+		}
+	case measureSFID, measureIS:
+		space := f.Spatial
+		if m == measureIS {
+			space = f.Probabilities
+		}
+		if space.Name == "" {
+			return space, usage(fmt.Errorf("%v needs --features FILE with weights of Inception-v3", m))
+		}
+		return space, nil
 	}
-	return eval.DCTSpace()
+	return f.Space, nil
 }
 
 // distances computes measures of distributions.
 type distances struct {
 	*compared
 	ctx      context.Context
-	features pictureSpace
+	features assess.Features
 	manifold *eval.Manifold
 }
 
@@ -85,32 +111,55 @@ type measured struct {
 
 // figure computes one measure.
 func (d *distances) figure(m pictureMeasure) (measured, error) {
-	space := d.features
-	switch m {
-	case measureFDDCT:
-		space = dctFeatures
-	case measureFDPixels:
-		space = pixelFeatures
-	}
-	x, err := d.compared.features(d.ctx, space)
+	space, err := m.space(d.features)
 	if err != nil {
 		return measured{}, err
 	}
-	if m >= measurePrecision && m <= measureCoverage {
-		return d.share(m, space, x)
+	x, err := d.vectors(d.ctx, space)
+	if err != nil {
+		return measured{}, err
 	}
+	var out measured
+	switch {
+	case m >= measurePrecision && m <= measureCoverage:
+		out, err = d.share(m, space, x)
+	case m == measureIS:
+		out, err = inceptionScores(space, x)
+	default:
+		out, err = d.distance(m, space, x)
+	}
+	out.measure, out.Figure = m, d.features.Named(out.Figure)
+	if out.Real != nil {
+		named := d.features.Named(*out.Real)
+		out.Real = &named
+	}
+	return out, err
+}
+
+// distance is one of the measures that real pictures can be given beside.
+func (d *distances) distance(m pictureMeasure, space eval.Space, x *[2]eval.Matrix) (measured, error) {
 	f := d.function(m)
-	value, err := f(d.ctx, d.engine, space.space().Name, x[0], x[1])
-	out := measured{Figure: value, measure: m}
+	value, err := f(d.ctx, d.engine, space.Name, x[0], x[1])
+	out := measured{Figure: value}
 	if err != nil || m == measureFDInf {
 		return out, err
 	}
 	// as many on each side as were measured, if there are as many real ones, else half of them
 	n := min(x[0].N, x[1].N/2)
-	if base, err := eval.RealAgainstReal(d.ctx, d.engine, f, space.space().Name, x[1], n, d.seed); err == nil {
+	if base, err := eval.RealAgainstReal(d.ctx, d.engine, f, space.Name, x[1], n, d.seed); err == nil {
 		out.Real = &base
 	}
 	return out, context.Cause(d.ctx)
+}
+
+// inceptionScores are those of both sides.
+func inceptionScores(space eval.Space, x *[2]eval.Matrix) (out measured, err error) {
+	if out.Figure, err = eval.InceptionScore(space.Name, x[0]); err != nil {
+		return out, err
+	}
+	base, err := eval.InceptionScore(space.Name, x[1])
+	out.Real = &base
+	return out, err
 }
 
 // function is the measure as a function of features.
@@ -135,9 +184,9 @@ func (d *distances) function(m pictureMeasure) eval.Measure {
 }
 
 // share is one of the four that are computed together.
-func (d *distances) share(m pictureMeasure, space pictureSpace, x *[2]eval.Matrix) (measured, error) {
+func (d *distances) share(m pictureMeasure, space eval.Space, x *[2]eval.Matrix) (measured, error) {
 	if d.manifold == nil {
-		all, err := eval.NewManifold(d.ctx, d.engine, space.space().Name, x[0], x[1])
+		all, err := eval.NewManifold(d.ctx, d.engine, space.Name, x[0], x[1])
 		if err != nil {
 			return measured{}, err
 		}
@@ -145,7 +194,7 @@ func (d *distances) share(m pictureMeasure, space pictureSpace, x *[2]eval.Matri
 	}
 	f := map[pictureMeasure]eval.Figure{measurePrecision: d.manifold.Precision, measureRecall: d.manifold.Recall,
 		measureDensity: d.manifold.Density, measureCoverage: d.manifold.Coverage}[m]
-	return measured{Figure: f, measure: m}, nil
+	return measured{Figure: f}, nil
 }
 
 // pictureResult is what ebb eval pictures found.

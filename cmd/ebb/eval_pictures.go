@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/ebb-ml/ebb/data"
 	"github.com/ebb-ml/ebb/eval"
+	"github.com/ebb-ml/ebb/eval/assess"
+	"github.com/ebb-ml/ebb/eval/features"
 	"github.com/gomlx/compute"
 )
 
@@ -35,7 +38,10 @@ type evalPicturesCmd struct {
 	A        string           `arg:"" help:"Pictures to judge: folder, archive, array file or cache."`
 	B        string           `arg:"" help:"Pictures to compare with: the originals, or real ones."`
 	Metrics  []pictureMeasure `help:"Measures, separated by commas; default: all that apply." placeholder:"NAME"`
-	Features string           `help:"Feature space of fd, kid, precision, …: dct or pixels." default:"dct" enum:"dct,pixels"`
+	Features string           `help:"Feature space of fd, kid, precision, …: dct, pixels, train (a classifier made for it), or a file of Inception-v3 or DINOv2 weights." default:"dct" placeholder:"NAME"`
+	Resize   features.Resize  `help:"How a network of features gets pictures of its size: tensorflow (the first FID's), torch (pytorch-fid), clean (clean-fid), pillow; default: as its published figures." default:"default" placeholder:"WAY"`
+	Train    string           `name:"train-data" help:"Pictures that a classifier learns from, for --features train." placeholder:"PATH"`
+	Cache    string           `help:"Folder to keep features and classifiers in, by the content of the pictures; default: none are kept." placeholder:"DIR"`
 	Seed     uint64           `help:"Of random directions and subsets." default:"0"`
 	JSON     bool             `name:"json" help:"One line of JSON."`
 	engineFlags
@@ -46,10 +52,12 @@ func (*evalPicturesCmd) Help() string {
 	return `Pairs, in the order of the names: mse, psnr, ssim, ms-ssim, on the 0…255 scale; ssim as
 scikit-image's with Gaussian weights, ms-ssim as torchmetrics'.
 Distributions: fd, kid, precision, recall, density, coverage, sw2, mmd, fd-inf (fd for
-infinitely many pictures); fd-dct and fd-pixels name their features. With 95 % intervals,
-and beside distances what two halves of B get.
+infinitely many pictures); fd-dct and fd-pixels name their features; fid, sfid and is
+need Inception's weights. With 95 % intervals, and beside distances what two halves
+of B get.
 
   ebb eval pictures samples/ real.zip
+  ebb eval pictures samples/ real.zip --features pt_inception-2015-12-05.safetensors
   ebb eval pictures restored/ originals/ --metrics mse,psnr,ssim --json`
 }
 
@@ -57,16 +65,24 @@ and beside distances what two halves of B get.
 type compared struct {
 	a, b     data.Set
 	engine   compute.Backend
+	store    features.Store
 	progress *counter
 	seed     uint64
-	spaces   map[pictureSpace]*[2]eval.Matrix
+	found    map[string]*[2]eval.Matrix // by space
 }
 
 // Run implements the verb.
 func (c *evalPicturesCmd) Run(a *app) error {
 	ctx, stop := interruptible()
 	defer stop()
-	sets, err := openSets(ctx, c.A, c.B)
+	if err := c.check(); err != nil {
+		return err
+	}
+	paths := []string{c.A, c.B}
+	if c.Train != "" {
+		paths = append(paths, c.Train)
+	}
+	sets, err := openSets(ctx, paths...)
 	if err != nil {
 		return err
 	}
@@ -76,22 +92,38 @@ func (c *evalPicturesCmd) Run(a *app) error {
 		return err
 	}
 	defer engine.Finalize()
-	run := &compared{a: sets[0], b: sets[1], engine: engine, progress: newCounter(a, ""), seed: c.Seed, spaces: map[pictureSpace]*[2]eval.Matrix{}}
+	run := &compared{a: sets[0], b: sets[1], engine: engine, progress: newCounter(a, ""), seed: c.Seed, found: map[string]*[2]eval.Matrix{}}
 	if err := run.check(); err != nil {
 		return withCode(exitData, err)
 	}
-	r, err := run.measure(ctx, c.Metrics, c.space())
+	open := &spaces{app: a, engine: engine, resize: c.Resize, folder: c.Cache}
+	defer open.Close()
+	if c.Train != "" {
+		open.train = sets[2]
+	}
+	if c.Cache != "" {
+		run.store.Dir = filepath.Join(c.Cache, "features")
+	}
+	f, err := open.open(ctx, c.Features)
 	if err != nil {
-		return withCode(exitData, err)
+		return err
+	}
+	r, err := run.measure(ctx, c.Metrics, c.Features, f)
+	if err != nil {
+		return asCode(exitData, err)
 	}
 	return r.print(a.stdout, c.JSON)
 }
 
-func (c *evalPicturesCmd) space() pictureSpace {
-	if c.Features == "pixels" {
-		return pixelFeatures
+// check finds flags that do not fit together, before pictures are read.
+func (c *evalPicturesCmd) check() error {
+	if c.Features == trainFeatures && c.Train == "" {
+		return errNoTrain
 	}
-	return dctFeatures
+	if c.Features != trainFeatures && c.Train != "" {
+		return usage(errors.New("--train-data is for the classifier of --features train: add it, or leave --train-data out"))
+	}
+	return checkSpaces(c.Features)
 }
 
 // openedSets are sets to close together.
@@ -134,34 +166,39 @@ func (r *compared) check() error {
 	return nil
 }
 
-// features are the vectors of both sides, computed once.
-func (r *compared) features(ctx context.Context, s pictureSpace) (*[2]eval.Matrix, error) {
-	if m := r.spaces[s]; m != nil {
+// vectors are the features of both sides, computed once.
+func (r *compared) vectors(ctx context.Context, space eval.Space) (*[2]eval.Matrix, error) {
+	if m := r.found[space.Name]; m != nil {
 		return m, nil
 	}
 	var m [2]eval.Matrix
 	for i, set := range []data.Set{r.a, r.b} {
-		r.progress.what = s.space().Name + " features of side " + string(rune('A'+i))
+		r.progress.what = space.Name + " features of side " + string(rune('A'+i))
 		var err error
-		if m[i], err = eval.Extract(ctx, set, s.space(), r.progress.report); err != nil {
+		if m[i], err = r.store.Extract(ctx, set, space, r.progress.report); err != nil {
 			return nil, err
 		}
 	}
-	r.spaces[s] = &m
+	r.found[space.Name] = &m
 	return &m, nil
 }
 
 // measure computes what was asked for, or all that applies.
-func (r *compared) measure(ctx context.Context, wanted []pictureMeasure, features pictureSpace) (*pictureResult, error) {
-	out := &pictureResult{N: r.a.Len(), Reference: r.b.Len(), Features: features.space().Name}
+func (r *compared) measure(ctx context.Context, wanted []pictureMeasure, name string, f assess.Features) (*pictureResult, error) {
+	out := &pictureResult{N: r.a.Len(), Reference: r.b.Len(), Features: f.Space.Name}
 	asked := len(wanted) > 0
 	if !asked {
-		wanted = pictureMeasures()
+		wanted = defaultMeasures(name, f)
+	}
+	for _, w := range wanted {
+		if _, err := w.space(f); err != nil {
+			return nil, err
+		}
 	}
 	if err := r.paired(ctx, out, wanted, asked); err != nil {
 		return nil, err
 	}
-	m := &distances{compared: r, ctx: ctx, features: features}
+	m := &distances{compared: r, ctx: ctx, features: f}
 	for _, w := range wanted {
 		if w.paired() {
 			continue

@@ -79,7 +79,8 @@ func TestEvalPicturesRefuses(t *testing.T) {
 		{[]string{a, other}, exitData, "8 x 8"},
 		{[]string{a, few, "--metrics", "ssim"}, exitData, "there are 6 and 2"},
 		{[]string{a, few, "--metrics", "kid"}, exitData, "at least 3 pictures on each side, there are 2"},
-		{[]string{a, a, "--metrics", "fid"}, exitUsage, "choose one of mse"},
+		{[]string{a, a, "--metrics", "beauty"}, exitUsage, "choose one of mse"},
+		{[]string{a, a, "--metrics", "fid"}, exitUsage, "fid needs --features FILE"},
 		{[]string{other, other, "--metrics", "ssim"}, exitData, "at least 11 x 11"},
 		{[]string{a, filepath.Join(a, "none")}, exitData, "no such file"},
 	} {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -20,17 +18,17 @@ import (
 	"github.com/ebb-ml/ebb/eval/report"
 	"github.com/ebb-ml/ebb/event"
 	"github.com/ebb-ml/ebb/recipe"
-	"github.com/ebb-ml/ebb/train"
 	"github.com/gomlx/gomlx/ml/model"
 )
 
 // reportFlags ask for more than the error by noise level.
 type reportFlags struct {
-	Out        string   `help:"Folder for a whole report: report.html, report.json." placeholder:"DIR" group:"Report"`
-	Likelihood int      `help:"Pictures to find the likelihood of; 0: none." default:"32" group:"Report"`
-	Features   []string `help:"Feature spaces: dct, pixels, train (a classifier made for it), or a file of Inception-v3 or DINOv2 weights." default:"dct,pixels" placeholder:"NAME,…" group:"Report"`
-	Parts      []string `help:"Parts of a report on pictures; default: all that apply." placeholder:"NAME,…" enum:"leaks,denoising,reconstruction,likelihood,distribution,classes,copies,points" group:"Report"`
-	Advise     bool     `help:"Say what to try next, by the report in --out (default: RUN/report); measures nothing." group:"Report"`
+	Out        string          `help:"Folder for a whole report: report.html, report.json." placeholder:"DIR" group:"Report"`
+	Likelihood int             `help:"Pictures to find the likelihood of; 0: none." default:"32" group:"Report"`
+	Features   []string        `help:"Feature spaces: dct, pixels, train (a classifier made for it), or a file of Inception-v3 or DINOv2 weights." default:"dct,pixels" placeholder:"NAME,…" group:"Report"`
+	Resize     features.Resize `help:"How networks of features get pictures of their size: tensorflow (the first FID's), torch (pytorch-fid), clean (clean-fid), pillow; default: as their published figures." default:"default" placeholder:"WAY" group:"Report"`
+	Parts      []string        `help:"Parts of a report on pictures; default: all that apply." placeholder:"NAME,…" enum:"leaks,denoising,reconstruction,likelihood,distribution,classes,copies,points" group:"Report"`
+	Advise     bool            `help:"Say what to try next, by the report in --out (default: RUN/report); measures nothing." group:"Report"`
 }
 
 // wanted says whether a report is asked for.
@@ -56,8 +54,7 @@ type examination struct {
 	cache    report.Cache
 	identity string
 	samples  data.Set
-	judge    *features.Classifier
-	networks []*features.Network
+	spaces   *spaces
 	close    []func() error
 }
 
@@ -68,8 +65,8 @@ const mostCompared = 50_000
 func (c *evalCmd) examine(ctx context.Context, a *app, t *trained, s assess.Subject) (e *examination, err error) {
 	e = &examination{evalCmd: c, app: a, model: t, subject: s,
 		settings: assess.Settings{Images: c.Images, Levels: evalLevels, Batch: c.Batch, Samples: c.drawn(), Likelihood: c.Likelihood, Seed: 1}}
-	if err := e.settings.Check(); err != nil {
-		return nil, usage(err)
+	if err := errors.Join(usage(e.settings.Check()), checkSpaces(c.Features...)); err != nil {
+		return nil, err
 	}
 	if e.subject.Request, err = request(t.config, t.model, c.drawn()); err != nil {
 		return nil, err
@@ -80,7 +77,10 @@ func (c *evalCmd) examine(ctx context.Context, a *app, t *trained, s assess.Subj
 	if e.subject.Raw, err = c.raw(t); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
+	e.spaces = &spaces{app: a, engine: s.Engine, resize: c.Resize, train: e.subject.Train, flip: t.config.Data.FlipX, folder: c.Path}
+	e.close = append(e.close, func() error { e.spaces.Close(); return nil })
 	if c.Out != "" {
+		e.spaces.folder = c.Out
 		e.cache.Dir, e.subject.Store.Dir = filepath.Join(c.Out, "parts"), filepath.Join(c.Out, "features")
 	}
 	e.identity, err = e.identify()
@@ -134,39 +134,6 @@ func (c *evalCmd) raw(t *trained) (*model.Scope, error) {
 		return nil, err
 	}
 	return other.weights, nil
-}
-
-// identify hashes everything that figures depend on: weights, pictures, settings and program.
-func (e *examination) identify() (string, error) {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%+v\n%v\n", version, e.settings, e.Features)
-	for _, scope := range []*model.Scope{e.subject.Weights, e.subject.Raw} {
-		if scope == nil {
-			continue
-		}
-		tensors, err := train.Tensors(scope)
-		if err != nil {
-			return "", err
-		}
-		for _, t := range tensors {
-			h.Write([]byte(t.Name))
-			h.Write(t.Data)
-		}
-	}
-	for _, set := range []data.Set{e.subject.HeldOut, e.subject.Train} {
-		if set == nil {
-			continue
-		}
-		fmt.Fprintln(h, set.Len())
-		for i := range set.Len() {
-			sum, err := set.Hash(i)
-			if err != nil {
-				return "", withCode(exitData, fmt.Errorf("%s: %w", set.Entry(i).Name, err))
-			}
-			h.Write(sum[:])
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // part is one section and what makes it.
@@ -273,11 +240,11 @@ func (e *examination) distribution(ctx context.Context) (report.Section, error) 
 	if err != nil {
 		return report.Section{}, err
 	}
-	spaces, err := e.spaces(ctx)
+	all, err := e.features(ctx)
 	if err != nil {
 		return report.Section{}, err
 	}
-	return e.subject.Distribution(ctx, e.settings, samples, spaces)
+	return e.subject.Distribution(ctx, e.settings, samples, all)
 }
 
 func (e *examination) copies(ctx context.Context) (report.Section, error) {
@@ -285,7 +252,18 @@ func (e *examination) copies(ctx context.Context) (report.Section, error) {
 	if err != nil {
 		return report.Section{}, err
 	}
-	return e.subject.Copies(ctx, samples, eval.PixelSpace(0))
+	in := []eval.Space{assess.CopySpace()}
+	for _, name := range e.Features {
+		if name == dctFeatures || name == pixelFeatures {
+			continue
+		}
+		f, err := e.spaces.open(ctx, name)
+		if err != nil {
+			return report.Section{}, err
+		}
+		in = append(in, f.Space)
+	}
+	return e.subject.Copies(ctx, samples, in...)
 }
 
 func (e *examination) conditional(ctx context.Context) (report.Section, error) {
@@ -293,79 +271,23 @@ func (e *examination) conditional(ctx context.Context) (report.Section, error) {
 	if err != nil {
 		return report.Section{}, err
 	}
-	judge, err := e.classifier(ctx)
+	judge, err := e.spaces.classifier(ctx)
 	if err != nil {
 		return report.Section{}, err
 	}
 	return e.subject.Conditional(ctx, samples, judge)
 }
 
-// spaces are the feature spaces asked for.
-func (e *examination) spaces(ctx context.Context) (all []assess.Features, err error) {
+// features are the feature spaces asked for.
+func (e *examination) features(ctx context.Context) (all []assess.Features, err error) {
 	for _, name := range e.Features {
-		var space assess.Features
-		switch name {
-		case "dct":
-			space.Space = eval.DCTSpace()
-		case "pixels":
-			space.Space = eval.PixelSpace(0)
-		case "train":
-			judge, err := e.classifier(ctx)
-			if err != nil {
-				return nil, err
-			}
-			space.Space = judge.Space()
-		default:
-			if space, err = e.network(name); err != nil {
-				return nil, err
-			}
+		f, err := e.spaces.open(ctx, name)
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, space)
+		all = append(all, f)
 	}
 	return all, nil
-}
-
-// network opens weights that the user brought.
-func (e *examination) network(path string) (f assess.Features, err error) {
-	if _, err := os.Stat(path); err != nil {
-		return f, usage(fmt.Errorf("--features %s: give dct, pixels, train, or a .safetensors file of Inception-v3 or DINOv2 weights", path))
-	}
-	n, err := features.Open(e.subject.Engine, path, features.Options{})
-	if err != nil {
-		return f, withCode(exitData, err)
-	}
-	e.close = append(e.close, func() error { n.Close(); return nil })
-	if f.Space, err = n.Space(features.Pool); err != nil || !n.Has(features.Spatial) {
-		return f, err
-	}
-	if f.Spatial, err = n.Space(features.Spatial); err != nil {
-		return f, err
-	}
-	f.Probabilities, err = n.Space(features.Probabilities)
-	return f, err
-}
-
-// classifier is the small network that is trained on the training pictures, or was before.
-func (e *examination) classifier(ctx context.Context) (*features.Classifier, error) {
-	if e.judge != nil {
-		return e.judge, nil
-	}
-	if e.subject.Train == nil {
-		return nil, usage(errors.New("--features train needs the training pictures: name them with --train-data"))
-	}
-	folder := filepath.Join(e.Path, "features")
-	if e.Out != "" {
-		folder = filepath.Join(e.Out, "features")
-	}
-	counter := newCounter(e.app, "training a classifier: images")
-	c, _, err := features.CachedClassifier(ctx, e.subject.Engine, e.subject.Train, features.ClassifierConfig{Flip: e.model.config.Data.FlipX}, folder,
-		func(p features.Progress) { counter.report(p.Images, p.Total) })
-	if err != nil {
-		return nil, err
-	}
-	e.close = append(e.close, func() error { c.Close(); return nil })
-	e.judge = c
-	return c, nil
 }
 
 // advice is what the rules need to know besides figures.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/ebb-ml/ebb/diffusion"
 	"github.com/ebb-ml/ebb/eval"
+	"github.com/ebb-ml/ebb/eval/assess"
+	"github.com/ebb-ml/ebb/eval/features"
 	"github.com/ebb-ml/ebb/eval/plot"
 	"github.com/ebb-ml/ebb/internal/enum"
 	"github.com/ebb-ml/ebb/recipe"
@@ -29,11 +31,13 @@ type evalSweepCmd struct {
 	Steps      []int              `help:"Numbers of steps." default:"10,20,50" placeholder:"N,…"`
 	Guidance   []float64          `help:"Strengths of guidance; 1: none; default: as in the run's [sample]." placeholder:"SCALE,…"`
 	Averages   []string           `help:"Weights: raw, an average, or sigma-WIDTH from snapshots; default: the first average." placeholder:"NAME,…"`
-	Measure    sweepMeasure       `help:"fd-dct, fd-pixels, fd-train, kid or kid-train." default:"fd-dct" placeholder:"NAME"`
+	Measure    sweepMeasure       `help:"fd (Fréchet distance) or kid." default:"fd" placeholder:"NAME"`
+	Features   string             `help:"Its feature space: dct, pixels, train (a classifier made for it), or a file of Inception-v3 or DINOv2 weights." default:"dct" placeholder:"NAME"`
+	Resize     features.Resize    `help:"How a network of features gets pictures of its size: tensorflow, torch, clean, pillow; default: as its published figures." default:"default" placeholder:"WAY"`
 	Samples    int                `help:"Samples of the settings that get to the end." default:"1000"`
 	Batch      int                `help:"Samples at once; default: as in the run."`
 	Seed       uint64             `help:"Of the samples." default:"1"`
-	TrainData  []string           `help:"Training pictures, for fd-train and kid-train." placeholder:"PATH" sep:"none"`
+	TrainData  []string           `help:"Training pictures, for --features train; default: the run's own." placeholder:"PATH" sep:"none"`
 	Write      bool               `help:"Make the recommendation the run's [sample]."`
 	Out        string             `help:"Folder for sweep.json, sweep.svg and samples' features; default: RUN/sweep." placeholder:"DIR"`
 	JSON       bool               `name:"json" help:"One line of JSON."`
@@ -55,28 +59,30 @@ guidance doubles. The same command goes on where it was stopped.
 type sweepMeasure int
 
 const (
-	sweepFDDCT sweepMeasure = iota
-	sweepFDPixels
-	sweepFDTrain
+	sweepFD sweepMeasure = iota
 	sweepKID
-	sweepKIDTrain
 )
 
-var sweepNames = enum.New[sweepMeasure]("eval", "measure of a sweep", "fd-dct", "fd-pixels", "fd-train", "kid", "kid-train")
+var sweepNames = enum.New[sweepMeasure]("eval", "measure of a sweep", "fd", "kid")
 
 func (m sweepMeasure) String() string                   { return sweepNames.Name(m) }
 func (m sweepMeasure) MarshalText() ([]byte, error)     { return sweepNames.Marshal(m) }
 func (m *sweepMeasure) UnmarshalText(text []byte) error { return sweepNames.Unmarshal(m, text) }
 
-// trained says whether the features are of a network that is trained on the training pictures.
-func (m sweepMeasure) trained() bool { return m == sweepFDTrain || m == sweepKIDTrain }
-
 // distance is the measure as a function of features.
 func (m sweepMeasure) distance() eval.Measure {
-	if m >= sweepKID {
+	if m == sweepKID {
 		return eval.KID
 	}
 	return eval.Frechet
+}
+
+// paired is the measure for differences, in which what is the same for both sides falls out.
+func (m sweepMeasure) paired() eval.Measure {
+	if m == sweepKID {
+		return eval.KID
+	}
+	return assess.PlainFrechet
 }
 
 // cell is one way of drawing samples.
@@ -129,8 +135,8 @@ func (c *evalSweepCmd) complete(config recipe.Config, m *recipe.Model) error {
 	if config.Data.Source == recipe.Points {
 		return errors.New("a sweep measures samples against pictures, and this is a model of points")
 	}
-	if min(m.Height, m.Width) < 8 && (c.Measure == sweepFDDCT || c.Measure == sweepKID) {
-		return fmt.Errorf("--measure %v needs pictures of at least 8 x 8 pixels: take fd-pixels", c.Measure)
+	if min(m.Height, m.Width) < 8 && c.Features == dctFeatures {
+		return errors.New("--features dct needs pictures of at least 8 x 8 pixels: take pixels")
 	}
 	if len(c.Guidance) == 0 {
 		c.Guidance = []float64{config.Sample.Guidance}
@@ -234,7 +240,7 @@ type sweepRow struct {
 
 // sweepResult is what a sweep found.
 type sweepResult struct {
-	measure     sweepMeasure
+	measure     string // with its feature space
 	samples     int
 	reference   int
 	rows        []sweepRow
@@ -250,7 +256,7 @@ func (r *sweepResult) print(w io.Writer, asJSON bool) error {
 			"recommended": best.cell, "why": r.why})
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v of %d samples against %d held-out pictures; cost in calls of the network for a sample\n\n", r.measure, r.samples, r.reference)
+	fmt.Fprintf(&b, "%s of %d samples against %d held-out pictures; cost in calls of the network for a sample\n\n", r.measure, r.samples, r.reference)
 	fmt.Fprintf(&b, "  %6s  %10s  %-24s  %s\n", "calls", "distance", "95 % interval", "")
 	order := make([]int, len(r.rows))
 	for i := range order {
@@ -282,7 +288,7 @@ func (r *sweepResult) print(w io.Writer, asJSON bool) error {
 
 // chart shows quality against cost, of those that got to the end.
 func (r *sweepResult) chart() *plot.Chart {
-	c := &plot.Chart{Title: "Quality against cost", X: "calls of the network for a sample", Y: fmt.Sprintf("%v of %d samples", r.measure, r.samples), LogX: true}
+	c := &plot.Chart{Title: "Quality against cost", X: "calls of the network for a sample", Y: fmt.Sprintf("%s of %d samples", r.measure, r.samples), LogX: true}
 	bySampler := map[diffusion.Method]int{}
 	front := plot.Series{Name: "Pareto set", Style: plot.Dashed}
 	order := slices.Clone(r.rows)

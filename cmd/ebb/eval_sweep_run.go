@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/gob"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,12 +15,9 @@ import (
 	"github.com/ebb-ml/ebb/eval"
 	"github.com/ebb-ml/ebb/eval/assess"
 	"github.com/ebb-ml/ebb/eval/features"
-	"github.com/ebb-ml/ebb/interop/safetensors"
 	"github.com/ebb-ml/ebb/optim"
-	"github.com/ebb-ml/ebb/train"
 	"github.com/ebb-ml/ebb/tune"
 	"github.com/gomlx/compute"
-	"github.com/gomlx/gomlx/ml/model"
 )
 
 // sweep is a sweep at work.
@@ -34,11 +27,12 @@ type sweep struct {
 	engine    compute.Backend
 	models    []*trained // by average
 	all       []cell
-	space     eval.Space
+	spaces    *spaces
+	space     assess.Features
 	held      data.Set
 	reference eval.Matrix
 	identity  []string // of weights and reference, by average
-	judge     *features.Classifier
+	training  data.Set // of a classifier
 }
 
 // Close frees what the sweep opened.
@@ -46,8 +40,11 @@ func (s *sweep) Close() {
 	if s.held != nil {
 		s.held.Close()
 	}
-	if s.judge != nil {
-		s.judge.Close()
+	if s.spaces != nil {
+		s.spaces.Close()
+	}
+	if s.training != nil {
+		s.training.Close()
 	}
 	s.engine.Finalize()
 }
@@ -144,15 +141,12 @@ func (s *sweep) prepare(ctx context.Context) error {
 	}
 	first := s.subject(0)
 	var err error
-	if s.reference, err = first.HeldOutFeatures(ctx, s.space, s.held.Len()); err != nil {
+	if s.reference, err = first.HeldOutFeatures(ctx, s.space.Space, s.held.Len()); err != nil {
 		return withCode(exitData, err)
 	}
 	for i := range s.models {
 		h := sha256.New()
-		fmt.Fprintln(h, version, s.space.Name, s.Seed)
-		if s.judge != nil { // features of other classifiers are other ones
-			h.Write(safetensors.Bytes(s.reference.Data))
-		}
+		fmt.Fprintln(h, version, s.space.Space.Name, s.Seed)
 		if err := hashWeights(h, s.models[i].weights); err != nil {
 			return err
 		}
@@ -162,38 +156,20 @@ func (s *sweep) prepare(ctx context.Context) error {
 	return withCode(exitIO, os.MkdirAll(filepath.Join(s.Out, "cells"), 0o777))
 }
 
-func hashWeights(h hash.Hash, scope *model.Scope) error {
-	tensors, err := train.Tensors(scope)
-	for _, t := range tensors {
-		io.WriteString(h, t.Name)
-		h.Write(t.Data)
-	}
-	return err
-}
-
 // findSpace chooses the features, for which a classifier may have to be trained.
 func (s *sweep) findSpace(ctx context.Context) error {
-	switch {
-	case s.Measure == sweepFDPixels:
-		s.space = eval.PixelSpace(16)
-	case !s.Measure.trained():
-		s.space = eval.DCTSpace()
-	default:
-		config := s.models[0].config
-		set, err := trainingOf(ctx, config, s.TrainData)
-		if err != nil {
-			return withCode(exitData, fmt.Errorf("%v needs the training pictures: %w; name them with --train-data", s.Measure, err))
+	config := s.models[0].config
+	s.spaces = &spaces{app: s.app, engine: s.engine, resize: s.Resize, flip: config.Data.FlipX, folder: s.Path}
+	if s.Features == trainFeatures {
+		var err error
+		if s.training, err = trainingOf(ctx, config, s.TrainData); err != nil {
+			return withCode(exitData, fmt.Errorf("--features train needs the training pictures: %w; name them with --train-data", err))
 		}
-		defer set.Close()
-		counter := newCounter(s.app, "training a classifier: images")
-		s.judge, _, err = features.CachedClassifier(ctx, s.engine, set, features.ClassifierConfig{Flip: config.Data.FlipX}, filepath.Join(s.Path, "features"),
-			func(p features.Progress) { counter.report(p.Images, p.Total) })
-		if err != nil {
-			return err
-		}
-		s.space = s.judge.Space()
+		s.spaces.train = s.training
 	}
-	return nil
+	var err error
+	s.space, err = s.spaces.open(ctx, s.Features)
+	return err
 }
 
 // subject is the model of an average.
@@ -213,10 +189,18 @@ func (s *sweep) rungs() []tune.Rung {
 	return all
 }
 
+// measureName is the measure with its features: fd-dct8, or FID.
+func (s *sweep) measureName() string {
+	if s.space.FID && s.Measure == sweepFD {
+		return "FID"
+	}
+	return s.Measure.String() + "-" + s.space.Space.Name
+}
+
 // run tries the cells.
 func (s *sweep) run(ctx context.Context) (*sweepResult, error) {
 	rungs := s.rungs()
-	r := &sweepResult{measure: s.Measure, samples: int(rungs[len(rungs)-1].Budget), reference: s.reference.N, rows: make([]sweepRow, len(s.all))}
+	r := &sweepResult{measure: s.measureName(), samples: int(rungs[len(rungs)-1].Budget), reference: s.reference.N, rows: make([]sweepRow, len(s.all))}
 	for i, c := range s.all {
 		r.rows[i] = sweepRow{cell: c, Calls: c.calls()}
 	}
@@ -239,7 +223,8 @@ func (s *sweep) figure(ctx context.Context, c, rung int, rungs []tune.Rung) (eva
 	if err != nil {
 		return eval.Figure{}, err
 	}
-	f, err := s.Measure.distance()(ctx, s.engine, s.space.Name, x, s.reference)
+	f, err := s.Measure.distance()(ctx, s.engine, s.space.Space.Name, x, s.reference)
+	f = s.space.Named(f)
 	if err == nil {
 		fmt.Fprintf(s.app.stderr, "round %d of %d, %v: %.4g\n", rung+1, len(rungs), s.all[c], float64(f.Value))
 	}
@@ -254,7 +239,7 @@ func (s *sweep) features(ctx context.Context, c, n int, what string) (eval.Matri
 	config.Sample.Method, config.Sample.Steps, config.Sample.Guidance, config.Sample.Batch = cell.Sampler, cell.Steps, cell.Guidance, s.Batch
 	sum := sha256.Sum256(fmt.Appendln(nil, s.identity[average], cell, config.Sample.Spacing))
 	name := filepath.Join(s.Out, "cells", hex.EncodeToString(sum[:12])+".features")
-	known, err := readFeatures(name)
+	known, err := features.ReadMatrix(name)
 	if err != nil { // none yet, or damaged: drawn anew
 		known = eval.Matrix{}
 	}
@@ -265,30 +250,12 @@ func (s *sweep) features(ctx context.Context, c, n int, what string) (eval.Matri
 		return known, usage(err)
 	}
 	subject.Progress = newCounter(s.app, what).report
-	more, err := subject.SampleFeatures(ctx, s.space, s.Seed, known.N, n-known.N)
+	more, err := subject.SampleFeatures(ctx, s.space.Space, s.Seed, known.N, n-known.N)
 	if err != nil {
 		return known, fmt.Errorf("%v: %w", cell, err)
 	}
 	all := eval.Matrix{N: n, D: more.D, Data: append(known.Data, more.Data...)}
-	return all, withCode(exitIO, writeFeatures(name, all))
-}
-
-func readFeatures(name string) (m eval.Matrix, err error) {
-	raw, err := os.ReadFile(name)
-	if err != nil {
-		return m, err
-	}
-	if err := gob.NewDecoder(bytes.NewReader(raw)).Decode(&m); err != nil {
-		return m, err
-	}
-	if m.N < 0 || m.D < 1 || len(m.Data) != m.N*m.D {
-		return m, fmt.Errorf("%s is damaged", name)
-	}
-	return m, nil
-}
-
-func writeFeatures(name string, m eval.Matrix) error {
-	return writeWhole(name, func(w io.Writer) error { return gob.NewEncoder(w).Encode(m) })
+	return all, withCode(exitIO, features.WriteMatrix(name, all))
 }
 
 // recommend marks the Pareto set, and takes of it the cheapest that is not shown to be worse than the best.
@@ -309,10 +276,6 @@ func (s *sweep) recommend(ctx context.Context, r *sweepResult) error {
 		}
 	}
 	r.recommended, r.why = last[best], "it is nearest to the held-out pictures"
-	measure := s.Measure.distance()
-	if s.Measure < sweepKID {
-		measure = assess.PlainFrechet
-	}
 	for k, i := range last {
 		if !front[k] || r.rows[i].Calls >= r.rows[r.recommended].Calls {
 			continue
@@ -322,7 +285,7 @@ func (s *sweep) recommend(ctx context.Context, r *sweepResult) error {
 		if err := errors.Join(err1, err2); err != nil {
 			return err
 		}
-		d, err := assess.PairedDistance(ctx, s.engine, measure, s.space.Name, x, y, s.reference)
+		d, err := assess.PairedDistance(ctx, s.engine, s.Measure.paired(), s.space.Space.Name, x, y, s.reference)
 		if err != nil {
 			return err
 		}

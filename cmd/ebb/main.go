@@ -43,14 +43,17 @@ func (e *exitError) Unwrap() error { return e.err }
 // usage marks an error of the person who typed the command.
 func usage(err error) error { return withCode(exitUsage, err) }
 
-// asUsage marks an error that has no exit code yet.
-func asUsage(err error) error {
+// asCode gives a code to an error that has none yet.
+func asCode(code int, err error) error {
 	var e *exitError
 	if errors.As(err, &e) {
 		return err
 	}
-	return usage(err)
+	return withCode(code, err)
 }
+
+// asUsage marks an error that has no exit code yet.
+func asUsage(err error) error { return asCode(exitUsage, err) }
 
 func withCode(code int, err error) error {
 	if err == nil {

@@ -132,7 +132,7 @@ func TestSamplesAgainstPictures(t *testing.T) {
 	}
 	section, err := s.Distribution(ctx, c, samples, []assess.Features{{Space: eval.DCTSpace()}})
 	checkFigures(t, section, err, 6)
-	section, err = s.Copies(ctx, samples, eval.PixelSpace(0))
+	section, err = s.Copies(ctx, samples, assess.CopySpace())
 	checkFigures(t, section, err, 2)
 	if section.Figures[0].Value != 0 {
 		t.Errorf("noise is taken for copies: %v", section.Figures[0])
@@ -142,7 +142,7 @@ func TestSamplesAgainstPictures(t *testing.T) {
 // TestCopiesAreFound passes pictures of training off as samples.
 func TestCopiesAreFound(t *testing.T) {
 	s, ctx := subject(t), context.Background()
-	section, err := s.Copies(ctx, data.First(s.Train, 20), eval.PixelSpace(0))
+	section, err := s.Copies(ctx, data.First(s.Train, 20), assess.CopySpace())
 	checkFigures(t, section, err, 2)
 	if section.Figures[0].Value < 0.9 {
 		t.Errorf("of pictures of training %v are found to be copies", section.Figures[0].Value)

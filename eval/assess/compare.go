@@ -103,7 +103,7 @@ func (s *Subject) Contest(ctx context.Context, name string, c Settings, sigmas [
 
 // copied says of each sample whether it is a copy.
 func (s *Subject) copied(ctx context.Context, samples data.Set) ([]float64, error) {
-	r, _, err := s.findCopies(ctx, samples, eval.PixelSpace(0))
+	r, _, err := s.findCopies(ctx, samples, CopySpace())
 	out := make([]float64, samples.Len())
 	for _, m := range r.Matches {
 		if m.Score < r.Threshold {

@@ -12,19 +12,30 @@ import (
 
 const copiesShown = 12
 
-// Copies counts samples that are pictures of training, also mirrored, in a feature space.
-func (s *Subject) Copies(ctx context.Context, samples data.Set, space eval.Space) (report.Section, error) {
-	section := report.Section{Title: "Copies of training pictures", Facts: []report.Fact{{Name: "feature space", Value: space.Name}}}
-	found, train, err := s.findCopies(ctx, samples, space)
-	if err != nil {
-		return section, err
+// CopySpace is the space of pixels in which copies are looked for; larger pictures are made small, which a copy survives and memory does not.
+func CopySpace() eval.Space { return eval.PixelSpace(32) }
+
+// Copies counts samples that are pictures of training, also mirrored, in each of some feature spaces. The first one decides on the summary.
+func (s *Subject) Copies(ctx context.Context, samples data.Set, spaces ...eval.Space) (report.Section, error) {
+	section := report.Section{Title: "Copies of training pictures"}
+	for i, space := range spaces {
+		found, train, err := s.findCopies(ctx, samples, space)
+		if err != nil {
+			return section, err
+		}
+		section.Figures = append(section.Figures, found.Rate, found.HeldOut)
+		if i == 0 {
+			section.Facts = []report.Fact{{Name: "rule", Value: found.Rule}}
+			section.Summary = copiesSummary(found)
+		}
+		picture, err := pairs(samples, train, found.Matches, space.Name)
+		if err != nil {
+			return section, err
+		}
+		section.Pictures = append(section.Pictures, picture)
+		section.Facts = append(section.Facts, report.Fact{Name: "feature space", Value: space.Name})
 	}
-	section.Figures = []eval.Figure{found.Rate, found.HeldOut}
-	section.Facts = append(section.Facts, report.Fact{Name: "rule", Value: found.Rule})
-	section.Summary = copiesSummary(found)
-	picture, err := pairs(samples, train, found.Matches)
-	section.Pictures = []report.Picture{picture}
-	return section, err
+	return section, nil
 }
 
 // findCopies holds samples against the training pictures, which it returns as the network sees them.
@@ -40,16 +51,17 @@ func (s *Subject) findCopies(ctx context.Context, samples data.Set, space eval.S
 		return r, nil, err
 	}
 	config := eval.CopiesConfig{Space: space.Name}
-	for i, part := range []struct {
+	before, total := 0, train.Len()+2*samples.Len()+2*held.Len()
+	for _, part := range []struct {
 		to      *eval.Matrix
 		from    data.Set
 		extract func(context.Context, data.Set, eval.Space, func(int, int)) (eval.Matrix, error)
-	}{{&config.Train, train, eval.Extract}, {&config.Samples, samples, eval.Extract}, {&config.SamplesFlipped, samples, eval.ExtractFlipped},
-		{&config.HeldOut, held, eval.Extract}, {&config.HeldOutFlipped, held, eval.ExtractFlipped}} {
-		if *part.to, err = part.extract(ctx, part.from, space, nil); err != nil {
+	}{{&config.Train, train, s.Store.Extract}, {&config.Samples, samples, s.Store.Extract}, {&config.SamplesFlipped, samples, s.Store.ExtractFlipped},
+		{&config.HeldOut, held, s.Store.Extract}, {&config.HeldOutFlipped, held, s.Store.ExtractFlipped}} {
+		if *part.to, err = part.extract(ctx, part.from, space, func(done, _ int) { s.progress(before+done, total) }); err != nil {
 			return r, nil, err
 		}
-		s.progress(i+1, 6)
+		before += part.from.Len()
 	}
 	r, err = eval.Copies(ctx, s.Engine, config)
 	return r, train, err
@@ -64,7 +76,7 @@ func copiesSummary(r eval.CopyReport) string {
 }
 
 // pairs shows the samples nearest to training above their neighbours there.
-func pairs(samples, train data.Set, matches []eval.Match) (report.Picture, error) {
+func pairs(samples, train data.Set, matches []eval.Match, space string) (report.Picture, error) {
 	n := min(copiesShown, len(matches))
 	all := make([]*image.NRGBA, 2*n)
 	for i, m := range matches[:n] {
@@ -81,5 +93,5 @@ func pairs(samples, train data.Set, matches []eval.Match) (report.Picture, error
 			}
 		}
 	}
-	return gridPicture(all, n, "the samples nearest to a training picture, above that picture")
+	return gridPicture(all, n, "the samples nearest to a training picture, above that picture ("+space+")")
 }

@@ -2,6 +2,7 @@ package assess
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 
@@ -11,10 +12,6 @@ import (
 )
 
 const samplesShown = 64
-
-// Features are a feature space in which distributions are compared. Inception has two layers more: places for sFID, class
-// probabilities for the Inception score; without a name there is none.
-type Features struct{ Space, Spatial, Probabilities eval.Space }
 
 // Distribution measures how near samples come to held-out pictures as a whole, in each of some feature spaces. Beside each distance stands
 // that of real pictures from other real ones at the same number: what a perfect model would get.
@@ -28,17 +25,19 @@ func (s *Subject) Distribution(ctx context.Context, c Settings, samples data.Set
 	if err != nil {
 		return section, err
 	}
-	for i, space := range spaces {
-		s.progress(i, len(spaces))
-		figures, err := s.distances(ctx, c, space.Space, data.First(samples, n), real, n)
+	for _, space := range spaces {
+		figures, left, err := s.distances(ctx, c, space.Space, data.First(samples, n), real, n)
 		if err != nil {
 			return section, err
 		}
+		section.Warnings = append(section.Warnings, left...)
 		more, err := s.ofLayers(ctx, c, space, data.First(samples, n), real, n)
 		if err != nil {
 			return section, err
 		}
-		section.Figures = append(append(section.Figures, figures...), more...)
+		for _, f := range append(figures, more...) {
+			section.Figures = append(section.Figures, space.Named(f))
+		}
 	}
 	section.Facts = []report.Fact{{Name: "samples", Value: fmt.Sprint(n)}, {Name: "held-out pictures", Value: fmt.Sprint(real.Len())},
 		{Name: "sampler", Value: fmt.Sprintf("%v, %d steps", s.Request.Sampler.Method, len(s.Request.Levels)-1)},
@@ -75,33 +74,40 @@ func (s *Subject) shown(samples, real data.Set) (out []report.Picture, err error
 	return out, nil
 }
 
-// distances are all measures in one space.
-func (s *Subject) distances(ctx context.Context, c Settings, space eval.Space, samples, real data.Set, n int) (all []eval.Figure, err error) {
+// distances are all measures in one space. Those that need more pictures are left out with a warning.
+func (s *Subject) distances(ctx context.Context, c Settings, space eval.Space, samples, real data.Set, n int) (all []eval.Figure, left []string, err error) {
 	x, y, reference, err := s.vectors(ctx, c, space, samples, real, n)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, measure := range []eval.Measure{eval.Frechet, eval.KID} {
-		figures, err := s.besideReal(ctx, c, measure, space.Name, x, y, reference)
+	one := func(f eval.Figure, err error) ([]eval.Figure, error) { return []eval.Figure{f}, err }
+	for _, measure := range []func() ([]eval.Figure, error){
+		func() ([]eval.Figure, error) {
+			return s.besideReal(ctx, c, eval.Frechet, space.Name, x, y, reference)
+		},
+		func() ([]eval.Figure, error) { return s.besideReal(ctx, c, eval.KID, space.Name, x, y, reference) },
+		func() ([]eval.Figure, error) {
+			return one(eval.ExtrapolateFrechet(ctx, s.Engine, space.Name, x, y, c.Seed))
+		},
+		func() ([]eval.Figure, error) {
+			return one(eval.SlicedWasserstein(ctx, s.Engine, space.Name, x, y, 256, c.Seed))
+		},
+		func() ([]eval.Figure, error) {
+			m, err := eval.NewManifold(ctx, s.Engine, space.Name, x, y)
+			return []eval.Figure{m.Precision, m.Recall, m.Density, m.Coverage}, err
+		},
+	} {
+		figures, err := measure()
+		if few := (*eval.TooFewError)(nil); errors.As(err, &few) {
+			left = append(left, fmt.Sprintf("left out: %s needs at least %d pictures on each side, there are %d", few.Measure, few.Need, few.Have))
+			continue
+		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		all = append(all, figures...)
 	}
-	if n >= 50 {
-		f, err := eval.ExtrapolateFrechet(ctx, s.Engine, space.Name, x, y, c.Seed)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, f)
-	}
-	f, err := eval.SlicedWasserstein(ctx, s.Engine, space.Name, x, y, 256, c.Seed)
-	if err != nil {
-		return nil, err
-	}
-	all = append(all, f)
-	m, err := eval.NewManifold(ctx, s.Engine, space.Name, x, y)
-	return append(all, m.Precision, m.Recall, m.Density, m.Coverage), err
+	return all, left, nil
 }
 
 // vectors are the features of the samples, of as many real pictures, and of all real pictures.
@@ -117,7 +123,7 @@ func (s *Subject) vectors(ctx context.Context, c Settings, space eval.Space, sam
 
 // extract asks the store of features, if there is one.
 func (s *Subject) extract(ctx context.Context, set data.Set, space eval.Space) (eval.Matrix, error) {
-	return s.Store.Extract(ctx, set, space, nil)
+	return s.Store.Extract(ctx, set, space, s.progress)
 }
 
 // besideReal is a distance, and that of real pictures from other real ones where there are enough.

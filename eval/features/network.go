@@ -52,6 +52,7 @@ type Network struct {
 	batch  int
 	resize Resize
 	layers []Layer
+	fid    bool // the weights and graph that published FIDs are counted with
 	// A sample on the 0…255 scale becomes (v - mean)/deviation.
 	mean, deviation [3]float32
 	engine          compute.Backend
@@ -143,6 +144,9 @@ func (n *Network) Name() string { return n.name }
 
 // Has says whether the network has a layer.
 func (n *Network) Has(l Layer) bool { return slices.Contains(n.layers, l) }
+
+// FID says whether this is the network that the Fréchet inception distance and the inception score are counted with.
+func (n *Network) FID() bool { return n.fid }
 
 // Layers lists what the network has.
 func (n *Network) Layers() []Layer { return n.layers }

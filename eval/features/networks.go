@@ -25,6 +25,7 @@ func (n *Network) readInception(fc []int, from nets.Weights) error {
 	if n.resize == ResizeDefault {
 		n.resize = map[nets.InceptionVariant]Resize{nets.InceptionFID: ResizeTensorFlow, nets.InceptionTorchvision: ResizeTorch}[variant]
 	}
+	n.fid = variant == nets.InceptionFID
 	n.name, n.side, n.layers = "inception-"+variant.String(), 299, []Layer{Pool, Spatial, Probabilities}
 	n.mean, n.deviation = [3]float32{128, 128, 128}, [3]float32{128, 128, 128} // of the original graph
 	if n.resize == ResizeTorch {                                               // pytorch-fid, and torchvision after transform_input

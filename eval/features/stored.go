@@ -17,7 +17,7 @@ import (
 )
 
 // Store keeps feature vectors of whole sets in a folder, by the content of the pictures and the name of the space, so that a network sees
-// the same pictures only once. The empty folder keeps nothing.
+// the same pictures only once. The empty folder keeps nothing, and cheap spaces are not kept.
 type Store struct{ Dir string }
 
 // storedTensor is the tensor of a stored file; another name where the format changes.
@@ -25,22 +25,40 @@ const storedTensor = "features.1"
 
 // Extract is [eval.Extract] with a memory. A stored file that cannot be read, or does not fit, is an error that names it.
 func (s Store) Extract(ctx context.Context, set data.Set, space eval.Space, progress func(done, total int)) (eval.Matrix, error) {
-	if s.Dir == "" || set.Len() == 0 {
-		return eval.Extract(ctx, set, space, progress)
+	return s.extract(ctx, set, space, space.Name, eval.Extract, progress)
+}
+
+// ExtractFlipped is [eval.ExtractFlipped] with a memory.
+func (s Store) ExtractFlipped(ctx context.Context, set data.Set, space eval.Space, progress func(done, total int)) (eval.Matrix, error) {
+	return s.extract(ctx, set, space, space.Name+", mirrored", eval.ExtractFlipped, progress)
+}
+
+// extractor is eval.Extract or eval.ExtractFlipped.
+type extractor func(context.Context, data.Set, eval.Space, func(done, total int)) (eval.Matrix, error)
+
+func (s Store) extract(ctx context.Context, set data.Set, space eval.Space, name string, compute extractor, progress func(done, total int)) (eval.Matrix, error) {
+	if s.Dir == "" || space.Cheap || set.Len() == 0 {
+		return compute(ctx, set, space, progress)
 	}
-	key, err := contentKey(set, space.Name)
+	key, err := contentKey(set, name)
 	if err != nil {
 		return eval.Matrix{}, err
 	}
 	path := filepath.Join(s.Dir, "features-"+key[:32]+".safetensors")
-	m, err := readFeatures(path, set.Len())
+	m, err := ReadMatrix(path)
+	if err == nil && m.N != set.Len() {
+		err = fmt.Errorf("features: %s holds features of %d pictures, not %d: remove it to compute them anew", path, m.N, set.Len())
+	}
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return m, err
 	}
-	if m, err = eval.Extract(ctx, set, space, progress); err != nil {
+	if m, err = compute(ctx, set, space, progress); err != nil {
 		return m, err
 	}
-	return m, writeFeatures(path, m)
+	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
+		return m, fmt.Errorf("features: %w", err)
+	}
+	return m, WriteMatrix(path, m)
 }
 
 // contentKey hashes what features depend on: the space, and size and content of every picture in order.
@@ -61,27 +79,26 @@ func contentKey(set data.Set, space string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func readFeatures(path string, n int) (m eval.Matrix, err error) {
+// ReadMatrix reads what WriteMatrix wrote.
+func ReadMatrix(path string) (m eval.Matrix, err error) {
 	f, err := safetensors.Open(path)
 	if err != nil {
 		return m, fmt.Errorf("features: %s: %w", path, err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	info, ok := f.Info(storedTensor)
-	if !ok || len(info.Shape) != 2 || info.Shape[0] != n {
-		return m, fmt.Errorf("features: %s holds no features of %d pictures: remove it to compute them anew", path, n)
+	if !ok || len(info.Shape) != 2 {
+		return m, fmt.Errorf("features: %s holds no features: remove it to compute them anew", path)
 	}
 	values, err := f.Float32s(storedTensor)
 	if err != nil {
 		return m, fmt.Errorf("features: %s: %w (remove it to compute the features anew)", path, err)
 	}
-	return eval.Matrix{N: n, D: info.Shape[1], Data: slices.Clone(values)}, nil
+	return eval.Matrix{N: info.Shape[0], D: info.Shape[1], Data: slices.Clone(values)}, nil
 }
 
-func writeFeatures(path string, m eval.Matrix) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("features: %w", err)
-	}
+// WriteMatrix writes feature vectors to a safetensors file, aside first and then renamed.
+func WriteMatrix(path string, m eval.Matrix) error {
 	return writeTensors(path, nil, []safetensors.Tensor{{Info: safetensors.Info{Name: storedTensor, DType: safetensors.F32, Shape: []int{m.N, m.D}},
 		Data: safetensors.Bytes(m.Data)}})
 }
