@@ -17,3 +17,9 @@ func (b *Backend) LargestProgram() (arena, outputs int64) {
 	}
 	return arena, outputs
 }
+
+// Recompile compiles the captured graph once more, as far as a program of passes and executor.
+func (e *Executable) Recompile() error {
+	_, err := compile(e.backend, e.name, e.graph)
+	return err
+}

@@ -65,6 +65,7 @@ func (m *memory) Alloc(size int64) ([]byte, error) {
 			return nil, fmt.Errorf("cpu: out of memory: %d bytes for a tensor, %d in use: %w", size, m.used, err)
 		}
 		mp.region = region
+		touch(region[margin:][:size])
 	}
 	block := mp.region[margin:][:size:class]
 	m.mapped[&block[0]] = mp

@@ -79,7 +79,7 @@ type store struct{ reg, out int }
 func newFused(p *ir.Program, in, out []dtypes.DType, k *kernels) *fused {
 	f := &fused{p: p, in: in, out: out}
 	f.shapeTile()
-	f.absorb()
+	f.absorb(k)
 	f.layRegisters()
 	f.bindCode(k)
 	f.planReductions(k)

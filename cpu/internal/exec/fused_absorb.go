@@ -14,13 +14,13 @@ const shortRow = 32
 // absorb rewrites the program so that its tiles are passed over less often. A value for each row of the tile (a mean, a
 // scale) is used as a scalar, row by row, and not repeated into a register before. A product that is only summed is not
 // stored: its factors become the sum's two arguments.
-func (f *fused) absorb() {
+func (f *fused) absorb(k *kernels) {
 	p := &ir.Program{Dims: f.p.Dims, Code: slices.Clone(f.p.Code), Outputs: slices.Clone(f.p.Outputs)}
 	f.p = p
 	f.factors = make([]int32, len(p.Outputs))
 	for i := range p.Code {
 		p.Code[i].Args = slices.Clone(p.Code[i].Args)
-		f.absorbRows(&p.Code[i])
+		f.absorbRows(k, &p.Code[i])
 	}
 	uses := f.countUses()
 	for i := range p.Code {
@@ -53,7 +53,7 @@ func (f *fused) rowLength(keep uint32) int {
 }
 
 // absorbRows replaces the repeated values among an instruction's arguments.
-func (f *fused) absorbRows(in *ir.Instr) {
+func (f *fused) absorbRows(k *kernels, in *ir.Instr) {
 	if in.Keep != f.p.Full() {
 		return
 	}
@@ -71,7 +71,7 @@ func (f *fused) absorbRows(in *ir.Instr) {
 		}
 	}
 	full := func(i int) bool { return !row[i] && f.p.Code[in.Args[i]].Keep == f.p.Full() }
-	switch _, binary := binaryOps()[in.Op]; {
+	switch _, binary := k.binary[in.Op]; {
 	case binary:
 		if !(row[0] && full(1) || full(0) && row[1]) {
 			return

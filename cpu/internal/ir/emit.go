@@ -10,9 +10,11 @@ type Emitter struct {
 	def      []int32 // node of the new graph that defines each new value, or -1
 }
 
-// NewEmitter starts a rewrite: the new graph has the old one's name and parameters.
+// NewEmitter starts a rewrite: the new graph has the old one's name and parameters, and room for as much as the old one.
 func NewEmitter(old *Graph) *Emitter {
-	e := &Emitter{Old: old, New: &Graph{Name: old.Name}, to: make([]Value, len(old.Shapes))}
+	e := &Emitter{Old: old, to: make([]Value, len(old.Shapes))}
+	e.New = &Graph{Name: old.Name, Shapes: make([]shapes.Shape, 0, len(old.Shapes)), Nodes: make([]Node, 0, len(old.Nodes)),
+		spare: make([]Value, 2*len(old.Shapes))}
 	for i := range e.to {
 		e.to[i] = None
 	}
@@ -32,7 +34,7 @@ func (e *Emitter) To(old Value) Value {
 
 // Mapped returns the new values of old ones.
 func (e *Emitter) Mapped(old []Value) []Value {
-	out := make([]Value, len(old))
+	out := e.New.values(len(old))
 	for i, v := range old {
 		out[i] = e.To(v)
 	}
@@ -49,13 +51,12 @@ func (e *Emitter) Emit(op Op, attr any, inputs []Value, outputs ...shapes.Shape)
 
 // Copy emits an old node with its inputs mapped and lets its outputs stand for the old ones.
 func (e *Emitter) Copy(n *Node) {
-	out := make([]shapes.Shape, len(n.Outputs))
+	out := e.New.values(len(n.Outputs))
 	for i, v := range n.Outputs {
-		out[i] = e.Old.Shapes[v]
+		out[i] = e.New.NewValue(e.Old.Shapes[v])
+		e.to[v] = out[i]
 	}
-	for i, v := range e.New.Add(n.Op, n.Attr, e.Mapped(n.Inputs), out...) {
-		e.to[n.Outputs[i]] = v
-	}
+	e.New.Nodes = append(e.New.Nodes, Node{Op: n.Op, Inputs: e.Mapped(n.Inputs), Outputs: out, Attr: n.Attr})
 }
 
 // Def returns the new graph's node that defines v, or nil for a parameter.

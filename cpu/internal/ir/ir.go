@@ -26,6 +26,8 @@ type Graph struct {
 	Params  []Value        // in order of the function's signature; a closure's captured values follow its own parameters
 	Nodes   []Node         // in a valid order
 	Outputs []Value
+
+	spare []Value // room for nodes' inputs and outputs: one allocation for many
 }
 
 // Node is one operation. Attr is nil or the attribute struct that the operation's doc in attr.go names.
@@ -54,12 +56,23 @@ func (g *Graph) NewParam(shape shapes.Shape) Value {
 
 // Add appends a node with the given output shapes and returns its outputs.
 func (g *Graph) Add(op Op, attr any, inputs []Value, outputs ...shapes.Shape) []Value {
-	out := make([]Value, len(outputs))
+	out := g.values(len(outputs))
 	for i, s := range outputs {
 		out[i] = g.NewValue(s)
 	}
 	g.Nodes = append(g.Nodes, Node{Op: op, Inputs: inputs, Outputs: out, Attr: attr})
 	return out
+}
+
+// values returns a list of n values of its own.
+func (g *Graph) values(n int) []Value {
+	const chunk = 1 << 10
+	if len(g.spare) < n {
+		g.spare = make([]Value, max(n, chunk))
+	}
+	list := g.spare[:n:n]
+	g.spare = g.spare[n:]
+	return list
 }
 
 // Primitive converts an operation of the compute interface.

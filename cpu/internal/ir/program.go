@@ -175,7 +175,7 @@ func (p *Program) DropUnused(also ...int32) []int32 {
 		}
 	}
 	to := make([]int32, len(p.Code))
-	var code []Instr
+	code := p.Code[:0] // no instruction moves back
 	for i, in := range p.Code {
 		if !used[i] {
 			continue

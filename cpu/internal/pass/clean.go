@@ -2,7 +2,7 @@ package pass
 
 import (
 	"fmt"
-	"strings"
+	"strconv"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -16,14 +16,15 @@ import (
 type cleaner struct {
 	*ir.Emitter
 	evaluate Evaluate
-	seen     map[string]*ir.Node // by key: the node already emitted
-	keep     int                 // nodes of New that Def knows
+	seen     map[string]int // by key: the node of New that computes it
+	keep     int            // nodes of New that Def knows
+	key      []byte         // of the node at hand
 }
 
 // clean is the canonicalising pass: algebra, constant folding and common subexpressions in one sweep, which suffices since
 // every operand has been cleaned before its users.
 func clean(g *ir.Graph, o *Options) (*ir.Graph, error) {
-	c := &cleaner{Emitter: ir.NewEmitter(g), evaluate: o.Evaluate, seen: make(map[string]*ir.Node, len(g.Nodes))}
+	c := &cleaner{Emitter: ir.NewEmitter(g), evaluate: o.Evaluate, seen: make(map[string]int, len(g.Nodes))}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		in := c.Mapped(n.Inputs)
@@ -42,9 +43,9 @@ func (c *cleaner) node(op ir.Op, attr any, in []ir.Value, out []shapes.Shape) []
 			return []ir.Value{v}
 		}
 	}
-	key, mergeable := nodeKey(op, attr, in, out)
-	if n := c.seen[key]; mergeable && n != nil {
-		return n.Outputs
+	mergeable := c.keyOf(op, attr, in, out)
+	if i, ok := c.seen[string(c.key)]; ok && mergeable {
+		return c.New.Nodes[i].Outputs
 	}
 	if vs := c.fold(op, attr, in, out); vs != nil {
 		return vs
@@ -53,8 +54,7 @@ func (c *cleaner) node(op ir.Op, attr any, in []ir.Value, out []shapes.Shape) []
 	c.Track(c.keep)
 	c.keep = len(c.New.Nodes)
 	if mergeable {
-		n := c.New.Nodes[c.keep-1]
-		c.seen[key] = &n
+		c.seen[string(c.key)] = c.keep - 1 // fold leaves the key as it was unless it returns something
 	}
 	return vs
 }
@@ -70,18 +70,20 @@ func (c *cleaner) fold(op ir.Op, attr any, in []ir.Value, out []shapes.Shape) []
 	if c.evaluate == nil || !foldable(compute.OpType(op)) {
 		return nil
 	}
-	flat := make([]any, len(in))
-	for i, v := range in {
-		k, ok := c.constant(v)
-		if !ok {
+	for _, v := range in {
+		if _, ok := c.constant(v); !ok {
 			return nil
 		}
-		flat[i] = k.Flat
 	}
 	for _, s := range out {
 		if s.Size() > largest {
 			return nil
 		}
+	}
+	flat := make([]any, len(in))
+	for i, v := range in {
+		k, _ := c.constant(v)
+		flat[i] = k.Flat
 	}
 	n := ir.Node{Op: op, Attr: attr}
 	probe := &ir.Graph{Name: "fold"} // of this node alone
@@ -187,27 +189,34 @@ func (c *cleaner) fill(d dtypes.DType, x float64) ir.Value {
 	return c.one(compute.OpTypeConstant, ir.Constant{Flat: flat}, nil, shapes.Make(d))
 }
 
-// nodeKey identifies what a node computes; barriers and control flow are never merged.
-func nodeKey(op ir.Op, attr any, in []ir.Value, out []shapes.Shape) (string, bool) {
+// keyOf writes what identifies a node into the key; barriers and control flow are never merged.
+func (c *cleaner) keyOf(op ir.Op, attr any, in []ir.Value, out []shapes.Shape) (mergeable bool) {
 	switch compute.OpType(op) {
 	case compute.OpTypeOptimizationBarrier, compute.OpTypeSchedulingBarrier, compute.OpTypeWhile, compute.OpTypeIf,
 		compute.OpTypeSort, compute.OpTypeCall, compute.OpTypeParameter:
-		return "", false
+		return false
 	}
-	var b strings.Builder
-	fmt.Fprint(&b, int(op), in)
+	number := func(x int, end byte) { c.key = append(strconv.AppendInt(c.key, int64(x), 10), end) }
+	c.key = c.key[:0]
+	number(int(op), ':')
+	for _, v := range in {
+		number(int(v), ' ')
+	}
 	for _, s := range out {
-		fmt.Fprint(&b, int(s.DType), s.Dimensions)
+		number(int(s.DType), ':')
+		for _, d := range s.Dimensions {
+			number(d, ' ')
+		}
 	}
 	switch a := attr.(type) {
 	case nil:
 	case ir.Constant:
 		if out[0].Size() > 64 {
-			return "", false
+			return false
 		}
-		fmt.Fprintf(&b, "%#v", a.Flat) // %#v keeps -0 and 0 apart
+		c.key = fmt.Appendf(c.key, "%#v", a.Flat) // %#v keeps -0 and 0 apart
 	default:
-		fmt.Fprintf(&b, "%v", attr)
+		c.key = fmt.Appendf(c.key, "%v", attr)
 	}
-	return b.String(), true
+	return true
 }

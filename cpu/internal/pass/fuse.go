@@ -33,15 +33,16 @@ func fuse(g *ir.Graph, _ *Options) (*ir.Graph, error) {
 
 // fuser holds the analysis of one graph.
 type fuser struct {
-	g      *ir.Graph
-	def    []int32    // defining node of each value, or -1
-	base   []ir.Value // each value with its reshapes stripped
-	uses   []int32    // of base values, counting uses through reshapes
-	stored []bool     // base values that are materialised
-	result []bool     // base values that the graph returns
-	at     []int32    // step that defines each stored base value; -1 before all
-	steps  []*step
-	alone  map[ir.Value]*kernel // each root's own kernel
+	g       *ir.Graph
+	def     []int32    // defining node of each value, or -1
+	base    []ir.Value // each value with its reshapes stripped
+	uses    []int32    // of base values, counting uses through reshapes
+	stored  []bool     // base values that are materialised
+	result  []bool     // base values that the graph returns
+	at      []int32    // step that defines each stored base value; -1 before all
+	steps   []*step
+	alone   map[ir.Value]*kernel // each root's own kernel
+	builder *builder
 }
 
 // step is one node of the result: an old node copied, or a fused kernel.
@@ -54,6 +55,7 @@ type step struct {
 func newFuser(g *ir.Graph) *fuser {
 	f := &fuser{g: g, def: g.Definitions(), base: make([]ir.Value, len(g.Shapes)), uses: make([]int32, len(g.Shapes)),
 		stored: make([]bool, len(g.Shapes)), result: make([]bool, len(g.Shapes)), at: make([]int32, len(g.Shapes))}
+	f.builder = newBuilder(f)
 	for v := range f.base {
 		f.base[v] = ir.Value(v)
 		f.at[v] = -1
@@ -196,7 +198,7 @@ func (f *fuser) storeShared() {
 			continue
 		}
 		v := n.Outputs[0]
-		all := map[ir.Value]bool{}
+		all := make(map[ir.Value]bool, len(n.Inputs))
 		work := 1
 		for _, in := range n.Inputs {
 			b := f.base[in]

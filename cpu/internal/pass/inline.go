@@ -1,6 +1,8 @@
 package pass
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
@@ -8,6 +10,9 @@ import (
 
 // inlineCalls replaces every call of a named function by the function's body.
 func inlineCalls(g *ir.Graph, _ *Options) (*ir.Graph, error) {
+	if !slices.ContainsFunc(g.Nodes, func(n ir.Node) bool { return n.Op == ir.Primitive(compute.OpTypeCall) }) {
+		return g, nil
+	}
 	e := ir.NewEmitter(g)
 	for i := range g.Nodes {
 		n := &g.Nodes[i]

@@ -2,8 +2,6 @@ package pass
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 )
 
 // pattern says which part of a row-major iteration space a tensor varies over: intervals [lo, hi) of strides, innermost
@@ -39,17 +37,6 @@ func (p pattern) normal() pattern {
 }
 
 func (p pattern) equal(q pattern) bool { return slices.Equal(p, q) }
-
-func (p pattern) String() string {
-	var b strings.Builder
-	for _, x := range p {
-		b.WriteString(strconv.Itoa(x.lo))
-		b.WriteByte(':')
-		b.WriteString(strconv.Itoa(x.hi))
-		b.WriteByte(' ')
-	}
-	return b.String()
-}
 
 // split gives each axis of a tensor laid over p its intervals.
 func (p pattern) split(dims []int) ([]pattern, error) {

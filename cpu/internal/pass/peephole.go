@@ -51,7 +51,7 @@ func simplifyProgram(p *ir.Program) {
 func hoistDivisions(p *ir.Program) {
 	to := make([]int32, len(p.Code))
 	reciprocal := map[int32]int32{} // of registers in the new code
-	var code []ir.Instr
+	code := make([]ir.Instr, 0, len(p.Code))
 	add := func(in ir.Instr) int32 {
 		code = append(code, in)
 		return int32(len(code) - 1)

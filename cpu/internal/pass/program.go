@@ -3,6 +3,7 @@ package pass
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute"
 
@@ -21,29 +22,52 @@ type kernel struct {
 // builder makes the program of a set of roots. Registers are keyed by value and pattern, as one small tensor may be
 // broadcast along different axes in one program.
 type builder struct {
-	f       *fuser
-	full    pattern
-	roots   map[ir.Value]pattern // pattern of each root within the space
-	regs    map[regKey]int32
-	code    []ir.Instr
-	keeps   []pattern // of each register
-	inputs  []ir.Value
-	inputAt map[ir.Value]int
-	local   []int32 // registers that are reductions used within the program
+	f        *fuser
+	full     pattern
+	roots    map[ir.Value]pattern // pattern of each root within the space
+	patterns []pattern            // those that keys name by their index
+	regs     map[regKey]int32
+	code     []ir.Instr
+	keeps    []pattern // of each register
+	inputs   []ir.Value
+	inputAt  map[ir.Value]int
+	local    []int32 // registers that are reductions used within the program
 }
 
 type regKey struct {
-	v ir.Value
-	p string
+	v       ir.Value
+	pattern int
+}
+
+func newBuilder(f *fuser) *builder {
+	return &builder{f: f, roots: map[ir.Value]pattern{}, regs: map[regKey]int32{}, inputAt: map[ir.Value]int{}}
+}
+
+// reset forgets the last program but keeps its room. Inputs are not reused: the kernel has them.
+func (b *builder) reset(full pattern) {
+	clear(b.roots)
+	clear(b.regs)
+	clear(b.inputAt)
+	b.full, b.inputs = full, nil
+	b.patterns, b.code, b.keeps, b.local = b.patterns[:0], b.code[:0], b.keeps[:0], b.local[:0]
+}
+
+func (b *builder) key(v ir.Value, p pattern) regKey {
+	i := slices.IndexFunc(b.patterns, p.equal)
+	if i < 0 {
+		i = len(b.patterns)
+		b.patterns = append(b.patterns, p)
+	}
+	return regKey{v, i}
 }
 
 var errNoFit = errors.New("does not fit one program")
 
 // build makes the kernel of the given roots, or errNoFit.
 func (f *fuser) build(roots []ir.Value) (*kernel, error) {
-	b := &builder{f: f, roots: map[ir.Value]pattern{}, regs: map[regKey]int32{}, inputAt: map[ir.Value]int{}}
 	k := &kernel{space: f.space(roots[0]), large: map[ir.Value]bool{}}
-	b.full = fullPattern(k.space)
+	b := f.builder
+	b.reset(fullPattern(k.space))
 	p := &ir.Program{}
 	var keeps []pattern
 	for _, v := range roots {
@@ -109,7 +133,7 @@ func (b *builder) reduced(n *ir.Node) (pattern, error) {
 // value returns the register of a value laid over pattern p.
 func (b *builder) value(v ir.Value, p pattern) (int32, error) {
 	v = b.f.base[v]
-	key := regKey{v, p.String()}
+	key := b.key(v, p)
 	if r, ok := b.regs[key]; ok {
 		return r, nil
 	}
@@ -164,7 +188,7 @@ func (b *builder) add(in ir.Instr, p pattern) int32 {
 
 // compute emits the instruction of a node, and remembers its register.
 func (b *builder) compute(v ir.Value, n *ir.Node, p pattern) (int32, error) {
-	key := regKey{v, p.String()}
+	key := b.key(v, p)
 	if r, ok := b.regs[key]; ok {
 		return r, nil
 	}
@@ -226,11 +250,11 @@ func (b *builder) expand(n *ir.Node, p pattern) (int32, error) {
 
 // finish cuts the space into the dimensions that all patterns have in common, and checks what is used within the program.
 func (b *builder) finish(p *ir.Program, outputs []pattern) error {
-	dims, bounds, err := commonDims(b.full, append(append([]pattern{}, b.keeps...), outputs...))
+	dims, bounds, err := commonDims(b.full, distinct(b.keeps, outputs))
 	if err != nil {
 		return err
 	}
-	p.Dims, p.Code = dims, b.code
+	p.Dims, p.Code = dims, slices.Clone(b.code)
 	for i := range p.Code {
 		p.Code[i].Keep = b.keeps[i].mask(bounds)
 	}
@@ -254,6 +278,19 @@ func (b *builder) finish(p *ir.Program, outputs []pattern) error {
 	}
 	simplifyProgram(p)
 	return nil
+}
+
+// distinct returns the patterns of both lists, each once.
+func distinct(lists ...[]pattern) []pattern {
+	var all []pattern
+	for _, list := range lists {
+		for _, p := range list {
+			if !slices.ContainsFunc(all, p.equal) {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
 }
 
 func contains(axes []int, a int) bool {

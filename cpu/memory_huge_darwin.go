@@ -1,5 +1,3 @@
-//go:build darwin
-
 package cpu
 
 // useHugePages does nothing: the system chooses by itself.
