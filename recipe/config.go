@@ -104,8 +104,14 @@ type Sample struct {
 	Steps    int               `toml:"steps"`
 	Spacing  diffusion.Spacing `toml:"spacing"`
 	Guidance float64           `toml:"guidance"` // scale; 1: none
-	Rows     int               `toml:"rows"`     // of the grids drawn while training
-	Columns  int               `toml:"columns"`
-	Batch    int               `toml:"batch"` // samples drawn at once
-	Seed     uint64            `toml:"seed"`
+	// Guidance acts at noise levels (sigma) in (GuidanceMin, GuidanceMax] alone; 0: no upper end.
+	GuidanceMin     float64 `toml:"guidance_min,omitempty"`
+	GuidanceMax     float64 `toml:"guidance_max,omitempty"`
+	GuidanceRescale float64 `toml:"guidance_rescale,omitempty"` // 0 none to 1: bring contrast back to what it is without guidance
+	Threshold       float64 `toml:"threshold,omitempty"`        // quantile of dynamic thresholding (0.995); 0: clip to the range of the data
+
+	Rows    int    `toml:"rows"` // of the grids drawn while training
+	Columns int    `toml:"columns"`
+	Batch   int    `toml:"batch"` // samples drawn at once
+	Seed    uint64 `toml:"seed"`
 }

@@ -12,7 +12,7 @@ func (c Config) Validate() error {
 	if c.Train.Tokens != 0 {
 		return fmt.Errorf("train.tokens is %d, but recipe %s is about pictures: set train.images", c.Train.Tokens, c.Recipe)
 	}
-	for _, check := range []func() error{c.validData, c.validNetwork, c.validHeldOut, c.validSample, c.Train.Validate} {
+	for _, check := range []func() error{c.validData, c.validNetwork, c.validHeldOut, c.Sample.Check, c.Train.Validate} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -90,13 +90,20 @@ func (c Config) validHeldOut() error {
 	return nil
 }
 
-func (c Config) validSample() error {
-	s := c.Sample
+// Check says what is wrong with the way of sampling, if anything.
+func (s Sample) Check() error {
 	switch {
 	case s.Steps < 1 || s.Rows < 1 || s.Columns < 1 || s.Batch < 1:
 		return fmt.Errorf("sample.steps, rows, columns and batch are %d, %d, %d and %d, must be at least 1", s.Steps, s.Rows, s.Columns, s.Batch)
 	case !(s.Guidance >= 0):
 		return fmt.Errorf("sample.guidance is %v, must not be negative", s.Guidance)
+	case !(s.GuidanceMin >= 0) || !(s.GuidanceMax >= 0) || s.GuidanceMax != 0 && s.GuidanceMax <= s.GuidanceMin:
+		return fmt.Errorf("sample.guidance_min and guidance_max are %v and %v: guidance acts at noise levels above the first up to the second, "+
+			"so the second must be larger, or 0 for no end", s.GuidanceMin, s.GuidanceMax)
+	case !(s.GuidanceRescale >= 0 && s.GuidanceRescale <= 1):
+		return fmt.Errorf("sample.guidance_rescale is %v, must be from 0 to 1", s.GuidanceRescale)
+	case !(s.Threshold >= 0 && s.Threshold <= 1):
+		return fmt.Errorf("sample.threshold is %v, must be a quantile from 0 (none) to 1, such as 0.995", s.Threshold)
 	}
 	return nil
 }

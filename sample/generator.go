@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/ebb-ml/ebb/diffusion"
 	"github.com/gomlx/compute"
@@ -85,19 +86,43 @@ func (g *Generator) drawBatch(ctx context.Context, r Request, first int, x []flo
 	return r.Sampler.Sample(r.watched(r.inpainted(d, len(x)), first, g.size), x, r.Levels, noise.Fill)
 }
 
-// denoiser is the guided network for samples first to first+n. With guidance both halves, with and without the class, are one batch.
+// denoiser is the guided network for samples first to first+n, whose estimates stay in the range of the data.
 func (g *Generator) denoiser(ctx context.Context, r Request, first, n int) (diffusion.Denoiser, error) {
-	classes := make([]int32, n)
-	guided := false
-	for i := range classes {
-		classes[i] = g.model.Null
-		if r.Classes != nil && g.model.Classed {
-			classes[i] = r.Classes(r.subject(first + i))
-			guided = guided || classes[i] != g.model.Null && r.Guidance.Scale != 1
+	r.Guidance.Size = g.size
+	base := r.Base
+	if r.Guidance.Scale == 1 {
+		base = nil
+	}
+	d, err := g.estimate(ctx, r, first, n, base == nil)
+	if err != nil {
+		return nil, err
+	}
+	if base != nil {
+		weaker, err := base.estimate(ctx, r, first, n, false)
+		if err != nil {
+			return nil, err
 		}
-		if classes[i] > g.model.Null {
-			return nil, fmt.Errorf("sample: class %d of a network that knows %d", classes[i], g.model.Null)
+		if d, err = diffusion.Guide(d, weaker, r.Guidance); err != nil {
+			return nil, err
 		}
+	}
+	if r.Threshold > 0 {
+		if d, err = diffusion.Threshold(d, g.size, r.Threshold, math.Inf(1)); err != nil {
+			return nil, err
+		}
+	}
+	if r.Clip > 0 {
+		d = diffusion.Clip(d, -r.Clip, r.Clip)
+	}
+	return d, nil
+}
+
+// estimate is the network for samples first to first+n. With guidance away from no class both halves, with and without the class, are
+// one batch.
+func (g *Generator) estimate(ctx context.Context, r Request, first, n int, guided bool) (diffusion.Denoiser, error) {
+	classes, classed, err := g.classes(r, first, n)
+	if err != nil {
+		return nil, err
 	}
 	var previous []float32
 	if g.model.SelfCondition {
@@ -107,27 +132,38 @@ func (g *Generator) denoiser(ctx context.Context, r Request, first, n int) (diff
 	if err != nil {
 		return nil, err
 	}
-	if guided {
+	if guided && classed && r.Guidance.Scale != 1 {
 		if plain, err = g.guide(ctx, r.Guidance, plain, classes, previous); err != nil {
 			return nil, err
 		}
 	}
-	if previous != nil {
-		seeing := plain
-		plain = diffusion.SelfCondition(func(dst, x, last []float32, sigma float64) error {
-			copy(previous, last)
-			return seeing(dst, x, sigma)
-		})
+	if previous == nil {
+		return plain, nil
 	}
-	if r.Clip > 0 {
-		plain = diffusion.Clip(plain, -r.Clip, r.Clip)
+	return diffusion.SelfCondition(func(dst, x, last []float32, sigma float64) error {
+		copy(previous, last)
+		return plain(dst, x, sigma)
+	}), nil
+}
+
+// classes are those of samples first to first+n, and whether any has one.
+func (g *Generator) classes(r Request, first, n int) (classes []int32, any bool, err error) {
+	classes = make([]int32, n)
+	for i := range classes {
+		classes[i] = g.model.Null
+		if r.Classes != nil && g.model.Classed {
+			classes[i] = r.Classes(r.subject(first + i))
+		}
+		if classes[i] > g.model.Null {
+			return nil, false, fmt.Errorf("sample: class %d of a network that knows %d", classes[i], g.model.Null)
+		}
+		any = any || classes[i] != g.model.Null
 	}
-	return plain, nil
+	return classes, any, nil
 }
 
 // guide runs the network with and without classes in one batch where guidance acts, and alone elsewhere.
 func (g *Generator) guide(ctx context.Context, guidance diffusion.Guidance, alone diffusion.Denoiser, classes []int32, previous []float32) (diffusion.Denoiser, error) {
-	guidance.Size = g.size
 	both := append([]int32(nil), classes...)
 	for range classes {
 		both = append(both, g.model.Null)

@@ -16,10 +16,15 @@ type Request struct {
 	Classes func(sample int) int32 // class of each sample; nil: none
 	Sampler diffusion.Sampler
 	Levels  []float64 // falling noise levels, from diffusion.Schedule.Levels
-	// Guidance pushes samples towards their class (or with no class, nowhere). Scale 1 is none.
+	// Guidance pushes samples towards their class (or with no class, nowhere). Scale 1 is none. Its Size is set by the generator.
 	Guidance diffusion.Guidance
+	// Base is a weaker model of the same samples that Guidance pushes away from instead of from no class (autoguidance, Karras et al.
+	// 2024); nil: none.
+	Base *Generator
 	// Clip limits the clean estimate to ±Clip, the range of the data; 0: no limit.
 	Clip float32
+	// Threshold is the quantile of dynamic thresholding, for data in ±1, which goes before Clip; 0: none. See diffusion.Threshold.
+	Threshold float64
 
 	// From is a clean sample that every trajectory begins from, noised to the first level (image to image: see diffusion.Truncate);
 	// nil: trajectories begin from noise alone.
@@ -45,7 +50,12 @@ func (r Request) Check() error {
 	if err := r.checkEdit(); err != nil {
 		return err
 	}
-	return errors.Join(r.Sampler.Check(), r.Guidance.Check())
+	if !(r.Threshold >= 0 && r.Threshold <= 1) {
+		return fmt.Errorf("sample: dynamic thresholding at quantile %v: give a number above 0 up to 1, or 0 for none", r.Threshold)
+	}
+	guidance := r.Guidance
+	guidance.Size = 1 // known to the generator only
+	return errors.Join(r.Sampler.Check(), guidance.Check())
 }
 
 // checkEdit checks what changes the start or the way of a trajectory.
@@ -62,8 +72,11 @@ func (r Request) checkEdit() error {
 	return nil
 }
 
-// fits says whether given samples have the size of the network's.
+// fits says whether given samples and the base have the size of the network's.
 func (r Request) fits(size int) error {
+	if r.Base != nil && r.Base.size != size {
+		return fmt.Errorf("sample: the model to be guided away from draws %d numbers, this one %d", r.Base.size, size)
+	}
 	if r.From != nil && len(r.From) != size {
 		return fmt.Errorf("sample: the given sample has %d numbers, those of this network have %d", len(r.From), size)
 	}

@@ -29,12 +29,14 @@ func request(c recipe.Config, m *recipe.Model, n int) (sample.Request, error) {
 		return sample.Request{}, err
 	}
 	r := sample.Request{Seed: s.Seed, Count: n, Batch: s.Batch, Sampler: diffusion.NewSampler(s.Method), Levels: levels,
-		Guidance: diffusion.Guidance{Scale: s.Guidance}}
+		Guidance: diffusion.Guidance{Scale: s.Guidance, SigmaMin: s.GuidanceMin, SigmaMax: s.GuidanceMax, Rescale: s.GuidanceRescale}}
 	if classes := int32(len(m.Classes)); classes > 0 {
 		r.Classes = func(i int) int32 { return int32(i) % classes }
 	}
 	if c.Data.Source != recipe.Points && m.Clips() {
-		r.Clip = 1
+		r.Clip, r.Threshold = 1, s.Threshold
+	} else if s.Threshold > 0 {
+		return r, fmt.Errorf("sample.threshold (--threshold) is for pictures whose numbers are in ±1, which the samples of this model are not: leave it out")
 	}
 	return r, nil
 }

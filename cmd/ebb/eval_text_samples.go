@@ -78,7 +78,7 @@ func (e *textReport) samples(ctx context.Context, against *judge.Against) error 
 // draw writes texts as ebb sample does when it is told nothing but the guidance, but whole ones.
 func (e *textReport) draw(ctx context.Context, n int, guidance float64) (d drawnTexts, err error) {
 	d.guidance = guidance
-	flags := &sampleCmd{Count: n}
+	flags := &sampleCmd{Count: &n}
 	if e.t.text.Classed {
 		flags.Guidance = &guidance
 	}

@@ -84,7 +84,7 @@ type cli struct {
 	Doctor     doctorCmd        `cmd:"" help:"Say what this machine can do and what to mend."`
 	Bench      benchCmd         `cmd:"" help:"Measure the engine's speed and memory on fixed works."`
 	Completion completionCmd    `cmd:"" help:"Let the tab key complete ebb in your shell."`
-	Version    kong.VersionFlag `help:"Print the version."`
+	Version    kong.VersionFlag `help:"Print the version." hidden:""`
 }
 
 func main() {
@@ -94,7 +94,7 @@ func main() {
 // run is main without the process, for tests. It returns the exit code.
 func run(args []string, a *app) int {
 	var c cli
-	parser, err := kong.New(&c, kong.Name("ebb"), kong.Description("Train diffusion models on your own data."),
+	parser, err := kong.New(&c, kong.Name("ebb"), kong.Description("Train diffusion models on your own data. ebb --version prints the version."),
 		kong.Vars{"version": version}, kong.UsageOnError(), kong.Writers(a.stdout, a.stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {

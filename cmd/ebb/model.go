@@ -21,8 +21,8 @@ const weightsFile = "model.safetensors"
 // modelFlags choose the weights of a run.
 type modelFlags struct {
 	Path       string `arg:"" name:"run" help:"Run folder, or the model folder that a run ends with."`
-	Weights    string `help:"raw or an average; default: the first average." placeholder:"NAME"`
-	Checkpoint string `help:"Which checkpoint of a run: last, best or a step." default:"last"`
+	Weights    string `help:"raw or an average; default: first average." placeholder:"NAME"`
+	Checkpoint string `help:"Checkpoint of a run: last, best or a step." default:"last"`
 
 	Adapters []string `name:"lora" help:"Adapter to add, and how strongly; repeatable." placeholder:"DIR[:0.8]" sep:"none"`
 }

@@ -19,19 +19,20 @@ import (
 // sampleCmd is the verb sample.
 type sampleCmd struct {
 	modelFlags
-	Count    int      `short:"n" name:"count" help:"How many; default: 16 pictures or 4 texts."`
-	Sampler  string   `help:"ddim, dpmpp-2m, heun, …; --sampler=? lists them." placeholder:"NAME"`
-	Steps    int      `help:"Steps of the sampler."`
+	Count    *int     `short:"n" name:"count" help:"How many; default: 16 pictures or 4 texts." placeholder:"N"`
+	Sampler  string   `help:"ddim, dpmpp-2m, heun, …; ? lists them." placeholder:"NAME"`
+	Steps    *int     `help:"Steps of the sampler." placeholder:"N"`
 	Spacing  string   `help:"Noise levels: trailing, karras, linspace, …" placeholder:"NAME"`
-	Eta      *float64 `help:"Share of fresh noise of ddim, SDE forms, remask." placeholder:"ETA"`
-	Class    string   `help:"Class by name or number; default: all in turn." placeholder:"CLASS"`
+	Eta      *float64 `help:"Share of fresh noise: ddim, SDE, remask." placeholder:"ETA"`
+	Class    string   `help:"Name or number; default: all in turn." placeholder:"CLASS"`
 	Guidance *float64 `help:"Push towards the class; 1 is none." placeholder:"SCALE"`
 	Seed     *uint64  `help:"Sample i of a seed is always the same." placeholder:"N"`
 	First    int      `help:"Number of the first sample." default:"0"`
-	Batch    int      `help:"Samples drawn at once."`
+	Batch    *int     `help:"Samples drawn at once." placeholder:"N"`
 	Columns  int      `help:"Columns of a grid." default:"8"`
-	Out      string   `help:"A .png grid, a folder of pictures, .npy, or a text file."`
+	Out      string   `help:"A .png grid, a folder, .npy, or a text file." placeholder:"PATH"`
 	GIF      string   `name:"gif" help:"Animation of how pictures come out of noise." placeholder:"FILE"`
+	guidanceFlags
 	editFlags
 	writeFlags
 	engineFlags
@@ -39,10 +40,7 @@ type sampleCmd struct {
 
 // Help is shown below the flags.
 func (*sampleCmd) Help() string {
-	return `PNG files hold the parameters of their pictures as text.
-
-  ebb sample runs/glyphs -n 64 --class Q --guidance 3 --out grid.png
-  ebb sample runs/mine --inpaint cat.png --mask hole.png
+	return `  ebb sample runs/glyphs -n 64 --class Q --guidance 3 --out grid.png
   ebb sample runs/text --prompt "Once upon a time" --length 1024 --temperature 0.9`
 }
 
@@ -64,9 +62,6 @@ func (c *sampleCmd) Run(a *app) error {
 	if err := c.notForPictures(); err != nil {
 		return usage(err)
 	}
-	if c.Count == 0 {
-		c.Count = 16
-	}
 	if c.Out == "" {
 		c.Out = "samples.png"
 	}
@@ -84,6 +79,12 @@ func (c *sampleCmd) Run(a *app) error {
 		return err
 	}
 	defer g.Finalize()
+	if r.Base, err = c.base(engine, t); err != nil {
+		return err
+	}
+	if r.Base != nil {
+		defer r.Base.Finalize()
+	}
 	ctx, stop := a.untilSignal()
 	defer stop()
 	err = c.draw(ctx, a, t, g, r)
@@ -95,8 +96,13 @@ func (c *sampleCmd) Run(a *app) error {
 
 // writable finds out before anything is drawn whether what is drawn has a place.
 func (c *sampleCmd) writable() error {
-	if c.Columns < 1 {
-		return usage(fmt.Errorf("--columns %d: give at least 1", c.Columns))
+	for _, n := range []struct {
+		flag string
+		n    *int
+	}{{"-n", c.Count}, {"--steps", c.Steps}, {"--batch", c.Batch}, {"--columns", &c.Columns}} {
+		if n.n != nil && *n.n < 1 {
+			return usage(fmt.Errorf("%s %d: give at least 1", n.flag, *n.n))
+		}
 	}
 	for _, path := range []string{c.Out, c.GIF, c.Record} {
 		if path == "" || !strings.Contains(filepath.Base(path), ".") { // folders are made
@@ -146,17 +152,10 @@ func (c *sampleCmd) draw(ctx context.Context, a *app, t *trained, g *sample.Gene
 // request is the recipe's way of sampling, changed by the flags.
 func (c *sampleCmd) request(t *trained) (sample.Request, error) {
 	s := &t.config.Sample
-	if c.Steps != 0 {
-		s.Steps = c.Steps
-	}
-	if c.Batch != 0 {
-		s.Batch = c.Batch
-	}
-	if c.Seed != nil {
-		s.Seed = *c.Seed
-	}
-	if c.Guidance != nil {
-		s.Guidance = *c.Guidance
+	s.Steps, s.Batch = setOr(c.Steps, s.Steps), setOr(c.Batch, s.Batch)
+	s.Seed, s.Guidance = setOr(c.Seed, s.Seed), setOr(c.Guidance, s.Guidance)
+	if err := c.guidanceFlags.set(s); err != nil {
+		return sample.Request{}, err
 	}
 	var err error
 	if c.Sampler != "" {
@@ -168,13 +167,11 @@ func (c *sampleCmd) request(t *trained) (sample.Request, error) {
 	if err != nil {
 		return sample.Request{}, err
 	}
-	r, err := request(t.config, t.model, c.Count)
+	r, err := request(t.config, t.model, setOr(c.Count, 16))
 	if err != nil {
 		return r, err
 	}
-	if r.First = c.First; c.Eta != nil {
-		r.Sampler.Eta = *c.Eta
-	}
+	r.First, r.Sampler.Eta = c.First, setOr(c.Eta, r.Sampler.Eta)
 	if c.Class != "" {
 		class, err := classNumber(c.Class, t.model.Classes)
 		if err != nil {
@@ -186,6 +183,14 @@ func (c *sampleCmd) request(t *trained) (sample.Request, error) {
 		return r, err
 	}
 	return r, r.Check()
+}
+
+// setOr is what a flag says, or else what was there.
+func setOr[T any](flag *T, otherwise T) T {
+	if flag != nil {
+		return *flag
+	}
+	return otherwise
 }
 
 // classNumber finds a class by name, else by number.

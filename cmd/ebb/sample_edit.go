@@ -18,7 +18,7 @@ type editFlags struct {
 	Inpaint     string   `help:"Picture of which a part is drawn anew." placeholder:"IMG"`
 	Mask        string   `help:"Which part, in white, for --inpaint." placeholder:"IMG"`
 	From        string   `help:"Picture to begin from instead of noise." placeholder:"IMG"`
-	Strength    *float64 `help:"How far --from (0.5) or --inpaint (1) is undone." placeholder:"S"`
+	Strength    *float64 `help:"How far --from (0.5), --inpaint (1) is lost." placeholder:"S"`
 	Interpolate *uint64  `help:"Go from --seed to this seed in -n pictures." placeholder:"SEED"`
 }
 

@@ -102,7 +102,7 @@ func (o *output) finish() error {
 
 // write writes a PNG file with its parameters and says where.
 func (o *output) write(path string, file []byte, r sample.Request) error {
-	text := parameters(r, o.t.seen) + o.describe() + o.editFlags.describe()
+	text := parameters(r, o.t.seen) + o.describe() + o.guidanceFlags.describe() + o.editFlags.describe()
 	if err := writePNG(path, file, text); err != nil {
 		return err
 	}

@@ -147,6 +147,42 @@ func TestSampleEdits(t *testing.T) {
 	}
 }
 
+// Where and against what guidance acts, and thresholding, reach the sampler (what they do: package sample) and are told by the file. Two
+// steps of training leave a network whose class changes nothing yet, so only thresholding shows.
+func TestSampleGuidance(t *testing.T) {
+	tinyModel(t)
+	const common = "sample r -n 1 --steps 3 --class B --guidance 6 "
+	said{common + "--out plain.png", 0, "", ""}.check(t)
+	for flags, told := range map[string]string{
+		"--guidance-interval 0.1:2":                       "guidance interval 0.1:2",
+		"--guidance-rescale 1":                            "guidance rescale 1",
+		"--autoguidance r@2":                              "autoguidance r@2",
+		"--threshold 1":                                   "threshold 1",
+		"--autoguidance r/model --guidance-interval 0.2:": "autoguidance r/model",
+	} {
+		said{common + flags + " --out other.png", 0, "", ""}.check(t)
+		if flags == "--threshold 1" && slices.Equal(pixelsOf(t, "other.png"), pixelsOf(t, "plain.png")) {
+			t.Errorf("%s changes nothing", flags)
+		}
+		if text, err := os.ReadFile("other.png"); err != nil || !bytes.Contains(text, []byte(told)) {
+			t.Errorf("%s: the picture does not say how it was made: %v", flags, err)
+		}
+	}
+	for _, s := range []said{
+		{"--guidance-interval 3", 2, "", `--guidance-interval 3: give two noise levels`},
+		{"--guidance-interval 3:1", 2, "", `guidance_min and guidance_max are 3 and 1`},
+		{"--guidance-rescale 2", 2, "", `guidance_rescale is 2, must be from 0 to 1`},
+		{"--threshold 95", 2, "", `threshold is 95, must be a quantile`},
+		{"--autoguidance nowhere", 2, "", `--autoguidance: nowhere is neither a run nor a model`},
+		{"--autoguidance r@77", 1, "", `--autoguidance: .*77`},
+		{"-n 0", 2, "", `-n 0: give at least 1`},
+		{"--steps 0", 2, "", `--steps 0: give at least 1`},
+	} {
+		s.line = "sample r " + s.line
+		s.check(t)
+	}
+}
+
 // What wrong pictures and flags get.
 func TestSampleEditsRefused(t *testing.T) {
 	tinyModel(t)

@@ -40,7 +40,9 @@ func (c *sampleCmd) notForText() error {
 		return fmt.Errorf("--gif: %s draws text, not pictures: use --record FILE.html", c.Path)
 	}
 	return misplaced(c.Path, "text, not pictures", []flagGiven{{"--spacing", c.Spacing != ""}, {"--inpaint", c.Inpaint != ""}, {"--mask", c.Mask != ""},
-		{"--from", c.From != ""}, {"--strength", c.Strength != nil}, {"--interpolate", c.Interpolate != nil}})
+		{"--from", c.From != ""}, {"--strength", c.Strength != nil}, {"--interpolate", c.Interpolate != nil},
+		{"--guidance-interval", c.Interval != ""}, {"--guidance-rescale", c.Rescale != nil}, {"--autoguidance", c.Autoguidance != ""},
+		{"--threshold", c.Threshold != nil}})
 }
 
 type flagGiven struct {
@@ -87,17 +89,12 @@ func recipeTexts(c recipe.Config, m sample.TextModel, n int) sample.TextRequest 
 // textRequest is the recipe's way of writing, changed by the flags.
 func (c *sampleCmd) textRequest(t *trained) (sample.TextRequest, error) {
 	m := textModel(t.config, t.text, t.tokenizer)
-	if c.Count == 0 {
-		c.Count = 4
-	}
-	r := recipeTexts(t.config, m, c.Count)
+	r := recipeTexts(t.config, m, setOr(c.Count, 4))
 	r.First = c.First
 	if c.Block != 0 {
 		r.Block = c.Block
 	}
-	if c.Batch != 0 {
-		r.Batch = min(c.Batch, c.Count)
-	}
+	r.Batch = min(setOr(c.Batch, r.Batch), r.Count)
 	if c.Seed != nil {
 		r.Seed = *c.Seed
 	}
@@ -122,7 +119,7 @@ func (c *sampleCmd) setSampler(r *sample.TextRequest, _ *trained, m sample.TextM
 		}
 	}
 	switch {
-	case c.Steps != 0 && (r.Sampler == sample.TextLeftToRight || r.Sampler == sample.TextFirstHitting):
+	case c.Steps != nil && (r.Sampler == sample.TextLeftToRight || r.Sampler == sample.TextFirstHitting):
 		return fmt.Errorf("--steps: the sampler %v makes a call for each token: leave it out", r.Sampler)
 	case c.Eta != nil && r.Sampler != sample.TextRemask:
 		return fmt.Errorf("--eta is for --sampler remask: how much is masked again, 0.008 if not given")
@@ -131,9 +128,7 @@ func (c *sampleCmd) setSampler(r *sample.TextRequest, _ *trained, m sample.TextM
 	case c.Block != 0 && r.Sampler != sample.TextBlock:
 		return fmt.Errorf("--block is for --sampler block")
 	}
-	if c.Steps != 0 {
-		r.Steps = c.Steps
-	}
+	r.Steps = setOr(c.Steps, r.Steps)
 	if c.Eta != nil {
 		r.Eta = *c.Eta
 	}
