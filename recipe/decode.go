@@ -15,8 +15,8 @@ import (
 // maxFile bounds a configuration file: no real one comes near, and a mistaken path (a video, say) is refused at once.
 const maxFile = 1 << 20
 
-// Decode changes the configuration by a TOML document; name stands in errors for where it comes from. Keys that it does not mention
-// keep their values.
+// Decode changes the configuration by a document in TOML, or in JSON where it begins with a brace; name stands in errors for where it
+// comes from. Keys that it does not mention keep their values.
 func (c *Config) Decode(r io.Reader, name string) error {
 	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err != nil {
@@ -24,6 +24,9 @@ func (c *Config) Decode(r io.Reader, name string) error {
 	}
 	if len(text) > maxFile {
 		return fmt.Errorf("%s: more than %d bytes: this is no configuration file", name, maxFile)
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		return c.decodeJSON(text, name)
 	}
 	return c.decode(text, name)
 }

@@ -159,12 +159,47 @@ func TestRelabelAndFirstByName(t *testing.T) {
 	}
 }
 
+// A configuration in JSON means the same as in TOML, and its errors name places in it.
+func TestDecodeJSON(t *testing.T) {
+	var want, got recipe.Config
+	for document, c := range map[string]*recipe.Config{
+		"[network]\nkind = 'unet'\n[network.unet]\nchannels = [7, 8]\n[train]\nbatch = 5\nclip = 2\n[[train.averages]]\ndecay = 0.5":                           &want,
+		"\n{\"network\": {\"kind\": \"unet\", \"unet\": {\"channels\": [7, 8]}}, \"train\": {\"batch\": 5, \"clip\": 2, \"averages\": [{\"decay\": 5e-1}]}}\n": &got,
+	} {
+		if err := c.Decode(strings.NewReader(document), "c"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if changes, err := recipe.Changes(want, got); err != nil || len(changes) > 0 || got.Train.Batch != 5 || got.Train.Averages[0].Decay != 0.5 {
+		t.Error("JSON and TOML differ:", changes, err)
+	}
+	for document, want := range map[string]string{
+		"{\n \"train\": {\"imges\": 1}}":            "c.json:2:12: there is no key train.imges; did you mean train.images?",
+		"{\n \"train\": {\n\"batch\": \"many\"}}":   "c.json:3:1: train.batch: it is a string, must be int",
+		"{\"network\": {\"kind\": \"unit\"}}":       "c.json:1:14: network.kind: ",
+		"{\"train\": {\"batch\": 1e999}}":           "no number that can be held",
+		"{\"train\": {\"batch\": null}}":            "train.batch is null: leave the key out",
+		"{\"train\": {\"batch\": 5, \"batch\": 6}}": "train.batch is there twice",
+		"{\"train\": {\"batch\": 5}":                "c.json:1:23: the document ends too early",
+		"{\"train\": {\"batch\": 5,\n}}":            "c.json:1:23: invalid character",
+		"{} {}":                                     "a configuration is one object",
+		strings.Repeat("{\"a\":", 100):              "nested too deeply",
+	} {
+		before := got.Train.Batch
+		if err := got.Decode(strings.NewReader(document), "c.json"); err == nil || !strings.Contains(err.Error(), want) || got.Train.Batch != before {
+			t.Errorf("%s: %v, %q expected", document, err, want)
+		}
+	}
+}
+
 // FuzzDecode: no document makes the decoder panic, and one that is accepted can be written and read again.
 func FuzzDecode(f *testing.F) {
 	f.Add("[train]\nbatch = 5\n")
 	f.Add("[[train.averages]]\ndecay = 0.5\n[network.unet]\nchannels = []")
 	f.Add("train.batch = 0x7fffffffffffffff")
 	f.Add("data = 5")
+	f.Add(`{"train": {"batch": 5, "averages": [{"decay": 0.5}]}, "data": {"paths": []}}`)
+	f.Add(`{"a": {"a": null}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := recipe.Preset("glyphs")
 		if err != nil {

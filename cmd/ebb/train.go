@@ -31,7 +31,7 @@ type runFlags struct {
 	Process string   `help:"How text is learnt: absorbing, uniform, autoregressive, block or continuous; default: absorbing." placeholder:"NAME"`
 	Batch   int      `help:"Images, or rows of text, in a step."`
 	Seed    uint64   `help:"Seed of everything that is random." default:"0"`
-	Config  string   `help:"TOML file with settings." type:"existingfile" placeholder:"FILE"`
+	Config  string   `help:"TOML or JSON file with settings." type:"existingfile" placeholder:"FILE"`
 	Set     []string `help:"One setting, such as train.rate.peak=1e-3." placeholder:"KEY=VALUE" sep:"none"`
 }
 

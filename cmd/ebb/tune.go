@@ -22,7 +22,7 @@ type tuneCmd struct {
 	Recipe  string        `help:"Recipe to start from." placeholder:"NAME"`
 	Data    []string      `help:"Folders, archives or caches of pictures, or text." placeholder:"PATH" sep:"none"`
 	Valid   []string      `help:"Data to hold out; default: a share of the other." placeholder:"PATH" sep:"none"`
-	Config  string        `help:"TOML file with settings." type:"existingfile" placeholder:"FILE"`
+	Config  string        `help:"TOML or JSON file with settings." type:"existingfile" placeholder:"FILE"`
 	Set     []string      `help:"One setting that all trials have, such as train.batch=32." placeholder:"KEY=VALUE" sep:"none"`
 	Knobs   []string      `help:"Settings to try values of: KEY, KEY=LOW..HIGH or KEY=A:B:C." default:"train.rate.peak" placeholder:"KEY,…"`
 	Time    time.Duration `help:"How long to search in all." default:"30m"`
