@@ -17,14 +17,21 @@ type cleaner struct {
 	*ir.Emitter
 	evaluate Evaluate
 	seen     map[string]int // by key: the node of New that computes it
+	apart    bool           // copies of one computation stay apart
 	keep     int            // nodes of New that Def knows
 	key      []byte         // of the node at hand
 }
 
 // clean is the canonicalising pass: algebra, constant folding and common subexpressions in one sweep, which suffices since
 // every operand has been cleaned before its users.
-func clean(g *ir.Graph, o *Options) (*ir.Graph, error) {
-	c := &cleaner{Emitter: ir.NewEmitter(g), evaluate: o.Evaluate, seen: make(map[string]int, len(g.Nodes))}
+func clean(g *ir.Graph, o *Options) (*ir.Graph, error) { return sweep(g, o, false) }
+
+// cleanApart is clean without merging. It follows the removal of barriers: what barriers kept apart, a checkpointed block and its
+// recomputation, is meant to be computed twice.
+func cleanApart(g *ir.Graph, o *Options) (*ir.Graph, error) { return sweep(g, o, true) }
+
+func sweep(g *ir.Graph, o *Options, apart bool) (*ir.Graph, error) {
+	c := &cleaner{Emitter: ir.NewEmitter(g), evaluate: o.Evaluate, seen: make(map[string]int, len(g.Nodes)), apart: apart}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		in := c.Mapped(n.Inputs)
@@ -43,7 +50,7 @@ func (c *cleaner) node(op ir.Op, attr any, in []ir.Value, out []shapes.Shape) []
 			return []ir.Value{v}
 		}
 	}
-	mergeable := c.keyOf(op, attr, in, out)
+	mergeable := c.keyOf(op, attr, in, out) && (!c.apart || op == ir.Primitive(compute.OpTypeConstant))
 	if i, ok := c.seen[string(c.key)]; ok && mergeable {
 		return c.New.Nodes[i].Outputs
 	}

@@ -31,7 +31,7 @@ func Pipeline() []Pass {
 		{"inline", inlineCalls},
 		{"clean", clean},
 		{"barriers", dropBarriers},
-		{"clean again", clean},
+		{"clean again", cleanApart},
 		{"convolution", matchConvolutions},
 		{"matmul", matchMatMuls},
 		{"dead code", removeDead},

@@ -94,6 +94,27 @@ func TestCleanKeepsBarriersApart(t *testing.T) {
 		return v4`, m.op(compute.OpTypeAdd, nil, f32(8), a, b))
 }
 
+// What barriers kept apart stays apart when they are gone; constants are merged all the same.
+func TestCopiesStayApart(t *testing.T) {
+	m := newMaker()
+	x := m.NewParam(f32(8))
+	a := m.op(compute.OpTypeExp, nil, f32(8), x)
+	b := m.op(compute.OpTypeExp, nil, f32(8), m.op(compute.OpTypeOptimizationBarrier, nil, f32(8), x))
+	withoutBarriers := func(g *ir.Graph, o *Options) (*ir.Graph, error) {
+		g, err := dropBarriers(g, o)
+		if err != nil {
+			return nil, err
+		}
+		return cleanApart(g, o)
+	}
+	m.check(t, withoutBarriers, `
+		v0:float32[8] = Parameter(0)
+		v1:float32[8] = Exp(v0)
+		v2:float32[8] = Exp(v0)
+		v3:float32[8] = Add(v1, v2)
+		return v3`, m.op(compute.OpTypeAdd, nil, f32(8), a, b))
+}
+
 func TestCleanPowers(t *testing.T) {
 	m := newMaker()
 	x := m.NewParam(f32(5))
