@@ -36,7 +36,7 @@ func NewChars(alphabet []rune, withSpecial bool) (*Chars, error) {
 		}
 	}
 	if len(alphabet) == 0 {
-		return nil, fmt.Errorf("text: the alphabet is empty")
+		return nil, fmt.Errorf("text: there are no characters to make an alphabet of")
 	}
 	c.unknown = c.id(utf8.RuneError)
 	if withSpecial {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -186,10 +187,13 @@ func (r *Report) markup(b *strings.Builder) {
 }
 
 func shownChar(c string) string {
-	if c == " " {
+	switch c {
+	case " ":
 		return "space"
+	case `"`, `\`:
+		return c
 	}
-	return strings.Trim(fmt.Sprintf("%q", c), `"`)
+	return strings.Trim(strconv.Quote(c), `"`)
 }
 
 func indented(s string) string {

@@ -34,9 +34,17 @@ func (c *Corpus) document(r record) (*Document, error) {
 		d.Issues.UTF16++
 	}
 	if err != nil {
-		return nil, fmt.Errorf("text: %s, %s: %w", c.path, d.Name, err)
+		return nil, fmt.Errorf("text: %s: %w", c.place(r.file.name, d.Name), err)
 	}
 	return d, nil
+}
+
+// place names a document of a file, for errors; a corpus of one file is that file.
+func (c *Corpus) place(file, document string) string {
+	if folder, ok := strings.CutSuffix(c.path, file); ok {
+		return folder + document
+	}
+	return c.path + ", " + document
 }
 
 // fromPage cleans a page's mark-up. The title is the first line, as a reader sees it.

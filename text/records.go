@@ -66,7 +66,7 @@ func (c *Corpus) records(ctx context.Context) iter.Seq2[record, error] {
 					err = ctx.Err()
 				}
 				if err != nil {
-					yield(record{}, fmt.Errorf("text: %s, %s: %w", c.path, f.name, err))
+					yield(record{}, fmt.Errorf("text: %s: %w", c.place(f.name, f.name), err))
 					return
 				}
 				r.file = f

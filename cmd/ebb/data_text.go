@@ -178,8 +178,11 @@ func (c *prepareCmd) makeTokenizer(ctx context.Context, a *app, corpus *text.Cor
 		p := newTextProgress(a, corpus, "looking at")
 		r, err := text.Inspect(p.watch(corpus.Documents(ctx)))
 		p.end()
-		if err != nil || r.Documents == 0 {
-			return nil, withCode(exitData, stoppedOr(ctx, errors.Join(err, fmt.Errorf("%s: no text was found in it", c.Path))))
+		if err == nil && r.Documents == 0 {
+			err = fmt.Errorf("%s: there is no text in it", c.Path)
+		}
+		if err != nil {
+			return nil, withCode(exitData, stoppedOr(ctx, err))
 		}
 		config = r.Tokenizer
 		fmt.Fprintln(a.stderr, "chosen:", r.Advice[0])

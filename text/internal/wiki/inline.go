@@ -37,8 +37,8 @@ func protect(_ Site, s string) (string, int) {
 const longest = 4096
 
 // blockTags have content that is no prose.
-var blockTags = []string{"ref", "references", "math", "chem", "gallery", "timeline", "syntaxhighlight", "source", "code", "score", "imagemap",
-	"hiero", "graph", "mapframe", "maplink", "templatestyles", "pre", "poem", "section", "inputbox", "categorytree", "templatedata", "noinclude"}
+var blockTags = []string{"ref", "references", "math", "chem", "gallery", "timeline", "syntaxhighlight", "source", "score", "imagemap",
+	"hiero", "graph", "mapframe", "maplink", "templatestyles", "pre", "section", "inputbox", "categorytree", "templatedata", "includeonly"}
 
 // blocks removes <tag …>…</tag> and <tag …/> for blockTags. One that is never closed loses its tag only, by the rule on tags.
 func blocks(_ Site, s string) (string, int) {
@@ -166,23 +166,6 @@ func isAddress(s string) bool {
 		}
 	}
 	return false
-}
-
-// emphasis removes runs of two, three or five apostrophes; of four, one is text (MediaWiki's doQuotes).
-func emphasis(_ Site, s string) (string, int) {
-	return between(s, "''", func(rest string) (string, int) {
-		n := 0
-		for n < len(rest) && rest[n] == '\'' {
-			n++
-		}
-		switch {
-		case n == 4:
-			return "'", n
-		case n > 5:
-			return rest[:n-5], n
-		}
-		return "", n
-	})
 }
 
 // switches removes __UPPERCASE__ words.

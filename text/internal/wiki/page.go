@@ -20,7 +20,7 @@ type Page struct {
 
 // Prose says whether the page is an article: of namespace 0, no redirection, in wikitext.
 func (p *Page) Prose() bool {
-	return p.Namespace == 0 && p.Redirect == nil && (p.Model == "" || p.Model == "wikitext")
+	return p.Namespace == 0 && p.Redirect == nil && (p.Model == "" || p.Model == "wikitext") && !hasFold(strings.TrimLeft(p.Text, " \t\n"), "#redirect")
 }
 
 // ParsePage reads one <page> element. Of several revisions the last counts.

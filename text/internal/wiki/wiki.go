@@ -41,7 +41,7 @@ type Rule struct {
 func Rules() []Rule {
 	return []Rule{
 		{"comments", "<!-- --> are removed, <nowiki> is kept as it stands", protect},
-		{"blocks", "references, formulas, code, galleries and other tags with content are removed", blocks},
+		{"blocks", "references, formulas, listings, galleries and other tags with content are removed", blocks},
 		{"templates", "{{…}} are removed, or become their words (lang, convert, nowrap, …)", templates},
 		{"tables", "{| … |} are removed", tables},
 		{"addresses", "[http://… words] become their words, bare addresses are removed", addresses},

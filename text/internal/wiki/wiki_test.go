@@ -30,6 +30,10 @@ func TestClean(t *testing.T) {
 		{"{{open [[also <ref>never closed", "open also never closed"},
 		{"<math>\\frac{a}{b}</math>|<gallery>\na.jpg\n</gallery>ok", "|ok"},
 		{"<!-- a -->\n\n\n\nx\n\n\n\ny", "x\n\ny"},
+		{"Voir l'''Humanité'' et\nl'''eau'''\nd'''''a''' b''''''", "Voir l'Humanité et\nleau\nda b'"},
+		{"{{frac|1|2}} {{frac|3|1|4}} {{convert|5|-|6|ft|m}} {{val|1.5|e=3|u=kg}} {{US$|5 million}} {{langx|de|Tag}} {{lang-fr|jour}}", "1/2 3 1/4 5–6 ft 1.5 × 10^3 kg US$5 million Tag jour"},
+		{"{{nihongo|Tokyo|東京|Tōkyō}} {{As of|2020|lc=y}} {{blockquote|text=Long.|author=Me}} {{ill|Doe|de}} {{USS|Foo}} {{r.|1|9}}", "Tokyo (東京, Tōkyō) as of 2020 Long. Doe USS Foo r. 1–9"},
+		{"<code>a</code> <poem>\nOne\nTwo\n</poem><noinclude>shown</noinclude><includeonly>not</includeonly>", "a\nOne\nTwo\nshown"},
 		{"", ""},
 	} {
 		if c.source == "<math>\\frac{a}{b}</math>|<gallery>\na.jpg\n</gallery>ok" {
