@@ -119,6 +119,13 @@ func (l *LoRA) declare(name string, w *block.Param) {
 	l.layers, l.of[w] = append(l.layers, y), y
 }
 
+// Around puts the same adapters beside another way to run the network, over the same parameters: nets.Text.Doubled is one.
+func (l *LoRA) Around(view nets.Network) *LoRA {
+	other := *l
+	other.Network = view
+	return &other
+}
+
 // Forward implements nets.Network.
 func (l *LoRA) Forward(c *block.Ctx, x, cNoise, class *graph.Node) *graph.Node {
 	c.Adapt = func(p *block.Param, w *graph.Node) *graph.Node {

@@ -32,10 +32,10 @@ const (
 // early stopping.
 func (c Config) Continue(from string, lora *finetune.LoRAConfig) (Config, error) {
 	switch {
-	case c.Text != nil:
-		return c.continueText(from, lora)
 	case c.Finetune != nil && c.Finetune.LoRA != nil:
 		return Config{}, errors.New("its adapters lie beside its weights: start from its model folder, where they are merged")
+	case c.Text != nil:
+		return c.continueText(from, lora)
 	}
 	n, native := c.clone(), c.Diffusion.Native()
 	n.Finetune = &Finetune{From: from, Rate: c.Train.Rate.Peak, LoRA: lora, Native: &native,
@@ -47,13 +47,17 @@ func (c Config) Continue(from string, lora *finetune.LoRAConfig) (Config, error)
 		}
 	}
 	n.Data.Source, n.Data.Paths, n.Data.Valid, n.Data.Weights, n.Data.Limit = Files, nil, nil, nil, 0
-	factor := wholeRate
-	if lora != nil {
-		factor = adapterRate
-	}
-	n.Train.Rate = optim.Schedule{Shape: optim.Cosine, Peak: round3(n.Finetune.Rate * factor)}
+	n.Train.Rate = optim.Schedule{Shape: optim.Cosine, Peak: round3(n.Finetune.Rate * factorOf(lora))}
 	n.Train.Patience, n.HeldOut.Share = patience, max(c.HeldOut.Share, leastHeldOut)
 	return n, nil
+}
+
+// factorOf is what the source's learning rate is multiplied by.
+func factorOf(lora *finetune.LoRAConfig) float64 {
+	if lora != nil {
+		return adapterRate
+	}
+	return wholeRate
 }
 
 // round3 keeps three digits, for people.
@@ -212,7 +216,7 @@ func (c Config) StartFrom(to *model.Scope, source Config, weights *model.Scope) 
 // MergeAdapter takes the trained adapters out of the weights of a run, and returns the weights that merging leaves, in a scope of their
 // own: those of WithoutAdapters.
 func (c Config) MergeAdapter(weights *model.Scope) (adapter *finetune.Adapter, merged *model.Scope, err error) {
-	net, err := c.Network.build()
+	net, err := c.build()
 	if err != nil {
 		return nil, nil, err
 	}

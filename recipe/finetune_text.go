@@ -10,17 +10,14 @@ import (
 
 // continueText is Continue for a model of text: the same tokenizer and network, another text, which is yet to be named.
 func (c Config) continueText(from string, lora *finetune.LoRAConfig) (Config, error) {
-	if lora != nil {
-		return Config{}, errors.New("it is a model of text: adapters are for networks of pictures; train all weights, or some by --train")
-	}
 	n := c.clone()
-	n.Finetune = &Finetune{From: from, Rate: c.Train.Rate.Peak}
+	n.Finetune = &Finetune{From: from, Rate: c.Train.Rate.Peak, LoRA: lora}
 	if c.Finetune != nil {
 		n.Finetune.Rate = c.Finetune.Rate
 	}
 	t := n.Text
 	t.Source, t.Equations, t.Paths, t.Valid = TextFiles, nil, nil, nil
-	n.Train.Rate = optim.Schedule{Shape: optim.Cosine, Peak: round3(n.Finetune.Rate * wholeRate)}
+	n.Train.Rate = optim.Schedule{Shape: optim.Cosine, Peak: round3(n.Finetune.Rate * factorOf(lora))}
 	n.Train.Patience, t.HeldOut.Share = patience, max(c.Text.HeldOut.Share, leastHeldOut)
 	return n, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ebb-ml/ebb/diffusion/masked"
+	"github.com/ebb-ml/ebb/finetune"
 	"github.com/ebb-ml/ebb/nets"
 	"github.com/ebb-ml/ebb/train"
 	"github.com/gomlx/compute"
@@ -16,13 +17,15 @@ import (
 // TextModel is a network over tokens: all that drawing text needs besides weights and the tokenizer.
 type TextModel struct {
 	Net        *nets.Text
-	Network    train.Network // Net as training sees it
+	Network    train.Network // Net as it is used, with the adapters of a fine-tuning run
 	Parameters int           // numbers in all weights
 	Vocab      int           // the mask's id
 	Length     int           // tokens in a row
 	Classes    []string      // names; empty without
 	Classed    bool          // the network takes a class
 	Null       int32         // the class that stands for none
+
+	adapters *finetune.LoRA // nil without
 }
 
 // TextModel builds the network of a resolved configuration of text.
@@ -31,12 +34,14 @@ func (c Config) TextModel() (*TextModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.Finetune.wrap(net); err != nil { // marks the weights that are trained
+	whole, err := c.Finetune.wrap(net) // marks the weights that are trained
+	if err != nil {
 		return nil, err
 	}
 	n := net.Config()
-	m := &TextModel{Net: net, Network: Wrap(net, c.Network.Recompute), Parameters: net.Params().Count(), Vocab: n.Vocab, Length: c.Text.Length,
+	m := &TextModel{Net: net, Network: Wrap(whole, c.Network.Recompute), Parameters: net.Params().Count(), Vocab: n.Vocab, Length: c.Text.Length,
 		Classed: n.Classes > 0, Null: int32(n.Classes - 1)}
+	m.adapters, _ = whole.(*finetune.LoRA)
 	if c.Network.Conditional {
 		m.Classes = c.Text.Classes
 	}
@@ -64,7 +69,7 @@ func (c Config) TextTask(m *TextModel) (*train.Tokens, error) {
 	if err != nil {
 		return nil, err
 	}
-	network, table := c.trained(m.Net)
+	network, table := c.trained(m)
 	return &train.Tokens{Network: network, Table: table, Process: process, Length: c.Text.Length, Classes: m.Classed, Null: m.Null, Dropout: c.Network.Text.Dropout > 0}, nil
 }
 

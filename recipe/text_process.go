@@ -98,16 +98,20 @@ func (t Text) measure(n nets.TextConfig) (masked.Training, error) {
 }
 
 // trained is the network that training runs, where it is not the one that draws, and the table of embeddings, if there is one.
-func (c Config) trained(net *nets.Text) (train.Network, func(*model.Scope, *graph.Node) *graph.Node) {
+func (c Config) trained(m *TextModel) (train.Network, func(*model.Scope, *graph.Node) *graph.Node) {
 	switch c.Text.Process {
 	case masked.ProcessBlock:
-		return Wrap(net.Doubled(), c.Network.Recompute), nil
-	case masked.ProcessContinuous:
-		return Wrap(net, c.Network.Recompute), func(weights *model.Scope, like *graph.Node) *graph.Node {
-			return net.Table(&block.Ctx{Scope: weights}, like)
+		doubled := m.Net.Doubled()
+		if m.adapters != nil {
+			doubled = m.adapters.Around(doubled)
+		}
+		return Wrap(doubled, c.Network.Recompute), nil
+	case masked.ProcessContinuous: // no adapter changes the table: it is no linear layer
+		return m.Network, func(weights *model.Scope, like *graph.Node) *graph.Node {
+			return m.Net.Table(&block.Ctx{Scope: weights}, like)
 		}
 	}
-	return Wrap(net, c.Network.Recompute), nil
+	return m.Network, nil
 }
 
 // withEnds lets networks that write all places of a text at once learn the padding behind the end of one, so that they can write short

@@ -205,8 +205,10 @@ func (t *tuning) conclude(r train.Result) error {
 			return err
 		}
 		export.config, best.Weights = t.config.WithoutAdapters(), merged
-		if export.model, err = export.config.Model(); err != nil {
-			return err
+		if t.config.Text == nil {
+			if export.model, err = export.config.Model(); err != nil {
+				return err
+			}
 		}
 	}
 	dir := t.folder.Dir()
@@ -282,15 +284,15 @@ func (t *tuning) report(r train.Result, best int64) error {
 			lines = append(lines, gain("                 and the old", first.Old, kept.Old))
 		}
 	}
+	some := "-n 16 --out samples.png"
+	if t.config.Text != nil {
+		some = "-n 4"
+	}
 	if t.config.Finetune.LoRA != nil {
 		lines = append(lines, fmt.Sprintf("The adapter alone is in %s:", filepath.Join(model, adapterFolder)),
-			fmt.Sprintf("Try:  ebb sample %s --lora %s:0.8 -n 16 --out samples.png", t.config.Finetune.From, dir))
+			fmt.Sprintf("Try:  ebb sample %s --lora %s:0.8 %s", t.config.Finetune.From, dir, some))
 	}
-	try := fmt.Sprintf("Try:  ebb sample %s -n 16 --out samples.png", model)
-	if t.config.Text != nil {
-		try = fmt.Sprintf("Try:  ebb sample %s -n 4", model)
-	}
-	t.screen.print(append(lines, try)...)
+	t.screen.print(append(lines, fmt.Sprintf("Try:  ebb sample %s %s", model, some))...)
 	return nil
 }
 

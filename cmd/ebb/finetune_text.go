@@ -16,7 +16,7 @@ func (c *finetuneCmd) notForPictures() error {
 
 // notForText refuses flags that are about pictures alone.
 func (c *finetuneCmd) notForText() error {
-	return misplacedIn("a model of text", []flagGiven{{"--images", c.Images != 0}, {"--class", c.Class != ""}, {"--mix", c.Mix != ""}, {"--lora", c.LoRA != 0},
+	return misplacedIn("a model of text", []flagGiven{{"--images", c.Images != 0}, {"--class", c.Class != ""}, {"--mix", c.Mix != ""},
 		{"--replace-classes", c.Replace}})
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -36,7 +38,14 @@ func TestFinetuneText(t *testing.T) {
 		{"sample moods -n 2 --steps 4 --guidance 2", 0, `(?s)sample 0, calm ---.*sample 1, wild ---`, ""},
 		{"finetune moods --no-check --data novel.txt --run more --tokens 512", 0, "", `done: 512 tokens`},
 		{"finetune base --no-check --data mood.csv --set text.label=label --set network.conditional=true --run x", 2, "", `filled with pad, which the tokenizer of this model does not have`},
-		{tune + "x --lora 2", 2, "", `base: it is a model of text: adapters are for networks of pictures`},
+		{tune + "lora --lora 2 --alpha 4", 0, "", `(?s)trained: adapters of rank 2, \d+ values, .* % of the model's.*held-out loss on the new data: .* now \(-.*The adapter alone is in lora.model.adapter:.*ebb sample base --lora lora:0.8 -n 4`},
+		{"sample lora/model -n 2 --steps 4", 0, `[a-z ]{32}\n`, ""},
+		{"sample base --lora lora:0.5 -n 1 --steps 4", 0, `^[a-z ]{32}\n$`, ""},
+		{"eval lora --windows 20", 0, `bits per character`, ""},
+		{tune + "dora --process block --lora 2 --dora", 0, "", `(?s)text.process +absorbing -> block.*done: 1024 tokens`},
+		{tune + "ar --process autoregressive --lora 2 --targets blocks.*", 0, "", `done: 1024 tokens`},
+		{"finetune lora --no-check --data sea.txt --run x", 2, "", `start from its model folder, where they are merged`},
+		{tune + "x --lora 2 --train blocks.*", 2, "", `lora`},
 		{tune + "x --class calm --images 5", 2, "", `--images, --class: that is not for a model of text`},
 		{tune + "x --process continuous", 2, "", `cannot be carried over`},
 		{"finetune base --no-check --data marks.txt --run x", 3, "", `marks.txt.*the character ':' .* is not in the tokenizer's alphabet`},
@@ -46,6 +55,14 @@ func TestFinetuneText(t *testing.T) {
 	if _, err := os.Stat("x"); err == nil {
 		t.Error("a command that was refused left a run folder")
 	}
+	for _, run := range []string{"lora", "dora"} { // a run with adapters is the model that merging leaves
+		said{"eval " + run + " --windows 20 --json", 0, "", ""}.check(t)
+		_, apart, _ := ebb("eval", run, "--data", "sea.txt", "--windows", "20", "--json", "--checkpoint", "best")
+		_, merged, _ := ebb("eval", run+"/model", "--data", "sea.txt", "--windows", "20", "--json")
+		if a, b := bitsPerChar(t, apart), bitsPerChar(t, merged); math.Abs(a-b) > 1e-5 {
+			t.Errorf("%s: %v bits a character, merged %v", run, a, b)
+		}
+	}
 	// In one go, to the same bits as with a stop.
 	said{strings.Replace(tune, "1024", "2048", 1) + "whole -q", 0, "", ""}.check(t)
 	said{strings.Replace(tune, "1024", "2048", 1) + "again -q --threads 1", 0, "", ""}.check(t)
@@ -54,4 +71,15 @@ func TestFinetuneText(t *testing.T) {
 	if err1 != nil || err2 != nil || !bytes.Equal(whole, again) {
 		t.Error("the number of threads matters", err1, err2)
 	}
+}
+
+func bitsPerChar(t *testing.T, report string) float64 {
+	t.Helper()
+	var r struct {
+		BitsPerChar float64 `json:"bits_per_char"`
+	}
+	if err := json.Unmarshal([]byte(report), &r); err != nil || r.BitsPerChar <= 0 {
+		t.Fatalf("%v in %s", err, report)
+	}
+	return r.BitsPerChar
 }
