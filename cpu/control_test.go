@@ -6,7 +6,8 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	"github.com/google/go-cmp/cmp"
+
+	"github.com/ebb-ml/ebb/internal/testkit"
 )
 
 // scope builds operations in one function; any error ends the test.
@@ -102,7 +103,7 @@ func TestControlFlow(t *testing.T) {
 		main.returns(state[0], main.must(main.f.Add(late, doubled)))
 		got := main.execute(b, of([]float32{10}), of([]float32{1}))
 		// 2, 4, 16, 36, 56, 76, 96, 116
-		if diff := cmp.Diff([]any{[]float32{116}, []float32{21}}, got); diff != "" {
+		if diff := testkit.Diff([]any{[]float32{116}, []float32{21}}, got); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -142,7 +143,7 @@ func TestNamedFunctions(t *testing.T) {
 			t.Fatal(err)
 		}
 		main.returns(out...)
-		if diff := cmp.Diff([]any{[]float32{1, 2, 3}, []float32{12}}, main.execute(b, of([]float32{4, 8, 12}, 3))); diff != "" {
+		if diff := testkit.Diff([]any{[]float32{1, 2, 3}, []float32{12}}, main.execute(b, of([]float32{4, 8, 12}, 3))); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -166,7 +167,7 @@ func TestSort(t *testing.T) {
 		main.returns(out...)
 		got := main.execute(b, of([]float32{1, 9, 5, 5, 3, 3, 4, 1}, 4, 2), of([]int32{0, 1, 2, 3, 4, 5, 6, 7}, 4, 2), of([]float32{4}))
 		want := []any{[]float32{4, 5, 5, 3, 3, 1, 1, 9}, []int32{6, 3, 2, 5, 4, 7, 0, 1}}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := testkit.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -11,9 +11,9 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/ebb-ml/ebb/cpu/internal/kernel"
+	"github.com/ebb-ml/ebb/internal/testkit"
 )
 
 // large is a shape whose buffers are mapped, outside the Go heap.
@@ -381,7 +381,7 @@ func TestBuffers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(in.flat, got.flat); diff != "" || !got.shape.Equal(in.shape) {
+		if diff := testkit.Diff(in.flat, got.flat); diff != "" || !got.shape.Equal(in.shape) {
 			t.Errorf("%s: %s", got.shape, diff)
 		}
 		if _, err := fetch(buffer); err == nil {

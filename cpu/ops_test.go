@@ -7,7 +7,8 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	"github.com/google/go-cmp/cmp"
+
+	"github.com/ebb-ml/ebb/internal/testkit"
 )
 
 type build = func(f compute.Function, in []compute.Value) (compute.Value, error)
@@ -127,15 +128,13 @@ func TestOperations(t *testing.T) {
 		for _, c := range cases {
 			t.Run(c.name, func(t *testing.T) {
 				got := run1(t, b, c.in, c.build)
-				if diff := cmp.Diff(c.want, got.flat, equalNaN); diff != "" {
+				if diff := testkit.Diff(c.want, got.flat); diff != "" {
 					t.Errorf("-want +got:\n%s", diff)
 				}
 			})
 		}
 	})
 }
-
-var equalNaN = cmp.Comparer(func(a, b float32) bool { return a == b || a != a && b != b })
 
 // TestImpossibleShapes wants errors, at once and without overflow, for shapes that no machine has.
 func TestImpossibleShapes(t *testing.T) {

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/ebb-ml/ebb/internal/testkit"
 )
 
 // all holds one event of each kind with every field set.
@@ -39,7 +40,7 @@ func TestRoundTrip(t *testing.T) {
 		if err := json.Unmarshal(line, &got); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := testkit.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", line, diff)
 		}
 		for field := range reflect.TypeOf(body).NumField() {
@@ -99,7 +100,7 @@ func TestTimeline(t *testing.T) {
 	back := Event{Step: 5, Body: RolledBack{ToStep: 3}}
 	got := Timeline([]Event{start(0), step(1, 1), step(2, 2), step(3, 3), warn, start(1), step(2, 20), step(3, 30), step(4, 40), back, step(4, 400), start(4), step(5, 5)})
 	want := []Event{start(0), step(1, 1), warn, start(1), step(2, 20), step(3, 30), back, step(4, 400), start(4), step(5, 5)}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := testkit.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }

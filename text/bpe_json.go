@@ -7,19 +7,25 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ebb-ml/ebb/text/internal/bytepair"
 )
 
 // tokenizerJSON is the part of a Hugging Face tokenizer.json that a byte-level BPE needs.
 type tokenizerJSON struct {
-	Version      string           `json:"version"`
-	Truncation   any              `json:"truncation"`
-	Padding      any              `json:"padding"`
-	Added        []addedJSON      `json:"added_tokens"`
-	Normalizer   *json.RawMessage `json:"normalizer"`
-	PreTokenizer *stepJSON        `json:"pre_tokenizer"`
-	Processor    any              `json:"post_processor"`
-	Decoder      any              `json:"decoder"`
-	Model        modelJSON        `json:"model"`
+	Version      string          `json:"version"`
+	Truncation   any             `json:"truncation"`
+	Padding      any             `json:"padding"`
+	Added        []addedJSON     `json:"added_tokens"`
+	Normalizer   *normalizerJSON `json:"normalizer"`
+	PreTokenizer *stepJSON       `json:"pre_tokenizer"`
+	Processor    any             `json:"post_processor"`
+	Decoder      any             `json:"decoder"`
+	Model        modelJSON       `json:"model"`
+}
+
+type normalizerJSON struct {
+	Type string `json:"type"`
 }
 
 type addedJSON struct {
@@ -104,16 +110,16 @@ func byteRunes() (runes [256]rune, bytes map[rune]byte) {
 	return runes, bytes
 }
 
-// parseBPE makes a tokenizer of a tokenizer.json, or says what in it is not supported.
+// parseBPE makes a tokenizer of the tokenizer.json of a byte-level BPE, or says why it is none.
 func parseBPE(data []byte) (*BPE, error) {
 	var f tokenizerJSON
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, fmt.Errorf("text: tokenizer.json: %w", err)
 	}
 	if err := f.check(); err != nil {
-		return nil, fmt.Errorf("text: tokenizer.json: %w; only byte-level BPE is supported", err)
+		return nil, fmt.Errorf("text: tokenizer.json: %w", err)
 	}
-	t := &BPE{special: noSpecial(), whole: f.Model.IgnoreMerges}
+	t := &BPE{special: noSpecial(), whole: f.Model.IgnoreMerges, nfc: f.Normalizer != nil}
 	if err := f.preTokenizer(t); err != nil {
 		return nil, fmt.Errorf("text: tokenizer.json: %w", err)
 	}
@@ -129,8 +135,8 @@ func (f *tokenizerJSON) check() error {
 	switch {
 	case m.Type != "BPE" && m.Type != "":
 		return fmt.Errorf("the model is %s", m.Type)
-	case f.Normalizer != nil && string(*f.Normalizer) != "null":
-		return fmt.Errorf("it has a normalizer: %.60s", *f.Normalizer)
+	case f.Normalizer != nil && f.Normalizer.Type != "NFC":
+		return fmt.Errorf("it has the normalizer %s", f.Normalizer.Type)
 	case m.ByteFallback || m.Continuing != nil && *m.Continuing != "" || m.EndOfWord != nil && *m.EndOfWord != "":
 		return fmt.Errorf("the model has byte_fallback, a prefix or a suffix of words")
 	case m.Dropout != nil && *m.Dropout != 0:
@@ -142,7 +148,7 @@ func (f *tokenizerJSON) check() error {
 // preTokenizer finds the pattern: a ByteLevel step, alone or after a Split by a known regular expression.
 func (f *tokenizerJSON) preTokenizer(t *BPE) error {
 	if f.PreTokenizer == nil {
-		return fmt.Errorf("no pre_tokenizer: only byte-level BPE is supported")
+		return fmt.Errorf("no pre_tokenizer")
 	}
 	steps := []stepJSON{*f.PreTokenizer}
 	if f.PreTokenizer.Type == "Sequence" {
@@ -171,7 +177,7 @@ func (f *tokenizerJSON) preTokenizer(t *BPE) error {
 			return fmt.Errorf("pre_tokenizer step %s is not supported here", s.Type)
 		}
 	}
-	return fmt.Errorf("no ByteLevel pre_tokenizer: only byte-level BPE is supported")
+	return fmt.Errorf("no ByteLevel pre_tokenizer")
 }
 
 // vocabulary fills tokens, merges and special tokens.
@@ -197,7 +203,7 @@ func (f *tokenizerJSON) vocabulary(t *BPE) error {
 		if !a.Special {
 			t.tokens[a.ID] = []byte(a.Content)
 		}
-		t.noteSpecial(a)
+		t.special.note(a)
 	}
 	_, toByte := byteRunes()
 	for word, id := range f.Model.Vocab {
@@ -221,25 +227,27 @@ func (f *tokenizerJSON) mergeRules(t *BPE) error {
 		if !ok1 || !ok2 || !ok3 {
 			return fmt.Errorf("merge %d, %q and %q, is of tokens that are not in the vocabulary", i, m[0], m[1])
 		}
-		t.merges = append(t.merges, mergeRule{left, right, id})
+		t.merges = append(t.merges, bytepair.Rule{Left: left, Right: right, ID: id})
 	}
 	return nil
 }
 
-// noteSpecial recognises special tokens by the names that are in use.
-func (t *BPE) noteSpecial(a addedJSON) {
-	for _, s := range []struct {
+// note recognises a special token by the names that are in use.
+func (s *Special) note(a addedJSON) bool {
+	for _, c := range []struct {
 		id    *int32
 		names []string
 	}{
-		{&t.special.EOS, []string{eosContent, "</s>", "<eos>", "<|end_of_text|>"}},
-		{&t.special.Pad, []string{padContent, "<pad>", "[PAD]", "<|padding|>", "<|finetune_right_pad_id|>"}},
-		{&t.special.BOS, []string{"<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>"}},
+		{&s.EOS, []string{eosContent, "</s>", "<eos>", "<|end_of_text|>", "[SEP]", "<｜end▁of▁sentence｜>"}},
+		{&s.Pad, []string{padContent, "<pad>", "[PAD]", "<|padding|>", "<|finetune_right_pad_id|>"}},
+		{&s.BOS, []string{"<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>", "[CLS]", "<｜begin▁of▁sentence｜>"}},
 	} {
-		if a.Special && *s.id == None && slices.Contains(s.names, a.Content) {
-			*s.id = a.ID
+		if a.Special && *c.id == None && slices.Contains(c.names, a.Content) {
+			*c.id = a.ID
+			return true
 		}
 	}
+	return false
 }
 
 func unmapWord(word string, toByte map[rune]byte) ([]byte, error) {
@@ -266,6 +274,9 @@ func mapWord(b []byte, runes *[256]rune) string {
 func (t *BPE) Write(w io.Writer) error {
 	runes, _ := byteRunes()
 	f := tokenizerJSON{Version: "1.0", Model: modelJSON{Type: "BPE", IgnoreMerges: t.whole, Vocab: map[string]int32{}, Merges: []mergeJSON{}}}
+	if t.nfc {
+		f.Normalizer = &normalizerJSON{"NFC"}
+	}
 	no, yes := false, true
 	level := stepJSON{Type: "ByteLevel", Prefix: t.prefix, Trim: true, Regex: &yes}
 	f.Decoder, f.PreTokenizer = stepJSON{Type: "ByteLevel", Prefix: true, Trim: true, Regex: &yes}, &level
@@ -291,7 +302,7 @@ func (t *BPE) Write(w io.Writer) error {
 		}
 	}
 	for _, m := range t.merges {
-		f.Model.Merges = append(f.Model.Merges, mergeJSON{mapWord(t.tokens[m.left], &runes), mapWord(t.tokens[m.right], &runes)})
+		f.Model.Merges = append(f.Model.Merges, mergeJSON{mapWord(t.tokens[m.Left], &runes), mapWord(t.tokens[m.Right], &runes)})
 	}
 	return writeJSON(w, f)
 }

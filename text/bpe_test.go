@@ -69,7 +69,7 @@ func TestBPEAgainstTokenizers(t *testing.T) {
 	runes, _ := byteRunes()
 	var merges []string
 	for _, m := range b.merges {
-		merges = append(merges, mapWord(b.tokens[m.left], &runes)+" "+mapWord(b.tokens[m.right], &runes))
+		merges = append(merges, mapWord(b.tokens[m.Left], &runes)+" "+mapWord(b.tokens[m.Right], &runes))
 	}
 	for i := range g.Merges {
 		if i >= len(merges) || merges[i] != g.Merges[i] {
@@ -111,15 +111,14 @@ func TestTokenizerJSONRefuses(t *testing.T) {
 	}
 	good := file.String()
 	for _, c := range []struct{ old, new, want string }{
-		{`"type":"BPE"`, `"type":"Unigram"`, "Unigram"},
-		{`"normalizer":null`, `"normalizer":{"type":"NFC"}`, "normalizer"},
-		{`"byte_fallback":false`, `"byte_fallback":true`, "byte_fallback"},
+		{`"type":"BPE"`, `"type":"Bigram"`, "Bigram"},
+		{`"normalizer":null`, `"normalizer":{"type":"NFCX"}`, "normalizer NFCX"},
 		{`"dropout":null`, `"dropout":0.1`, "dropout"},
-		{`"pre_tokenizer":{"type":"ByteLevel"`, `"pre_tokenizer":{"type":"Metaspace"`, "Metaspace"},
-		{`"id":346,"content":"<|endoftext|>"`, `"id":-7,"content":"<|endoftext|>"`, "id below 0"},
-		{`"id":347,`, `"id":346,`, "both token 346"},
-		{`"id":346,`, `"id":20000000,`, "largest id"},
-		{`"!":0`, `"!":1`, "taken"},
+		{`"pre_tokenizer":{"type":"ByteLevel"`, `"pre_tokenizer":{"type":"UnicodeScripts"`, "UnicodeScripts"},
+		{`"id":346,"content":"<|endoftext|>"`, `"id":-7,"content":"<|endoftext|>"`, "has the id -7"},
+		{`"id":347,`, `"id":346,`, "both the id 346"},
+		{`"id":346,`, `"id":20000000,`, "the id 20000000 in a vocabulary of some 348"},
+		{`"!":0`, `"!":1`, "both the id 1"},
 		{`["Ġ","t"]`, `["Ġ","qqq"]`, "not in the vocabulary"},
 	} {
 		bad := strings.Replace(good, c.old, c.new, 1)
@@ -144,36 +143,9 @@ func TestAddedTokens(t *testing.T) {
 	}
 }
 
-// Long words go another way, which must agree with the plain one; and take no quadratic time.
+// A word without end takes no quadratic time.
 func TestLongWords(t *testing.T) {
-	b := trained(t)
-	e := &bpeEncoder{BPE: b, cache: map[string]span{}}
-	for n := range 120 {
-		word := []byte(strings.ReplaceAll(goldenCorpus(n), " ", "")[:n])
-		var ids []int32
-		for _, c := range word {
-			ids = append(ids, b.bytes[c])
-		}
-		long := slices.Clone(e.mergeLong(slices.Clone(ids)))
-		var short []int32
-		for changed := true; changed; {
-			changed = false
-			best, place := int32(1<<30), 0
-			for i := range len(ids) - 1 {
-				if r, ok := b.rank[pairKey(ids[i], ids[i+1])]; ok && r < best {
-					best, place, changed = r, i, true
-				}
-			}
-			if changed {
-				ids[place] = b.merges[best].id
-				ids = slices.Delete(ids, place+1, place+2)
-			}
-		}
-		if short = ids; !slices.Equal(long, short) {
-			t.Fatalf("%q: %v by heap, %v by search", word, long, short)
-		}
-	}
-	if _, err := b.Encode(nil, bytes.Repeat([]byte("e"), 1<<18)); err != nil {
+	if _, err := trained(t).Encode(nil, bytes.Repeat([]byte("e"), 1<<18)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -198,7 +170,7 @@ func FuzzBPE(f *testing.F) {
 	f.Add([]byte("the tides' 123 …\n\n x"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, p := range []pattern{patternGPT2, patternDigits1, patternDigits3, patternNone} {
-			c := &BPE{tokens: b.tokens, merges: b.merges, rank: b.rank, ids: b.ids, bytes: b.bytes, pattern: p}
+			c := &BPE{tokens: b.tokens, merges: b.merges, rules: b.rules, ids: b.ids, bytes: b.bytes, pattern: p}
 			ids, err := c.Encode(nil, text)
 			back, err2 := c.Decode(nil, ids)
 			if err != nil || err2 != nil || !bytes.Equal(back, text) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/ebb-ml/ebb/internal/inorder"
+	"github.com/ebb-ml/ebb/text/internal/bytepair"
 )
 
 // BPEConfig says how a tokenizer is trained.
@@ -73,7 +74,7 @@ func countWords(docs Documents, workers int) (map[string]int64, error) {
 type trainer struct {
 	tokens [][]byte
 	ids    map[string]int32
-	merges []mergeRule
+	merges []bytepair.Rule
 	words  [][]int32
 	counts []int64
 	pairs  map[uint64]int64   // how often a pair occurs
@@ -141,7 +142,7 @@ func (t *trainer) apply(pair uint64) {
 		id = int32(len(t.tokens))
 		t.tokens, t.ids[string(token)] = append(t.tokens, token), id
 	}
-	t.merges = append(t.merges, mergeRule{left, right, id})
+	t.merges = append(t.merges, bytepair.Rule{Left: left, Right: right, ID: id})
 	changed := map[uint64]bool{}
 	for _, word := range t.where[pair] {
 		t.rewrite(word, left, right, id, changed)

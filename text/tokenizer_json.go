@@ -25,8 +25,8 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// ReadTokenizer reads what a Tokenizer's Write stored, or a Hugging Face tokenizer.json of a byte-level BPE. What it cannot reproduce
-// exactly (normalisers, unknown patterns, other models) is an error that names it.
+// ReadTokenizer reads what a Tokenizer's Write stored, or a Hugging Face tokenizer.json: BPE, WordPiece, Unigram or WordLevel. What it cannot
+// reproduce exactly (rare patterns, dropout) is an error that names it.
 func ReadTokenizer(r io.Reader) (Tokenizer, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxTokenizerFile+1))
 	if err != nil {
@@ -41,7 +41,10 @@ func ReadTokenizer(r io.Reader) (Tokenizer, error) {
 	}
 	switch own.Kind {
 	case "":
-		return parseBPE(data)
+		if t, err := parseBPE(data); err == nil { // the fastest way, where it is one
+			return t, nil
+		}
+		return parseDescribed(data)
 	case "bytes":
 		return NewBytes(own.Special), nil
 	case "chars":

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/ebb-ml/ebb/eval/report"
-	"github.com/google/go-cmp/cmp"
+	"github.com/ebb-ml/ebb/internal/testkit"
 )
 
 // What was written is read again: all but charts and pictures, numbers that are none included.
@@ -24,15 +24,8 @@ func TestRead(t *testing.T) {
 	for i := range want.Sections {
 		want.Sections[i].Charts, want.Sections[i].Pictures = nil, nil
 	}
-	same := cmp.Comparer(func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) })
 	want.Sections[0].Figures[1].StandardError = 0
-	if d := cmp.Diff(want, got, cmp.Transformer("number", func(n interface{ MarshalJSON() ([]byte, error) }) string {
-		text, err := n.MarshalJSON()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}), same); d != "" {
+	if d := testkit.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 	for _, bad := range []string{"", "{", "[]", `{"title":"x"}`, `{"sections":{"a":{"figures":[{"interval":[1]},{"value":"x"}]}}}`} {

@@ -7,9 +7,9 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/ebb-ml/ebb/cpu/internal/ir"
+	"github.com/ebb-ml/ebb/internal/testkit"
 )
 
 // maker writes graphs of float32 values.
@@ -47,7 +47,7 @@ func (m maker) check(t *testing.T, run func(*ir.Graph, *Options) (*ir.Graph, err
 	for i, l := range lines {
 		lines[i] = strings.TrimLeft(l, "\t")
 	}
-	if d := cmp.Diff(lines, strings.Split(got, "\n")); d != "" {
+	if d := testkit.Diff(lines, strings.Split(got, "\n")); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}
 }

@@ -1,6 +1,4 @@
-package text
-
-import "bytes"
+package bytepair
 
 // candidate is a merge that may be made at a place.
 type candidate struct{ rank, place int32 }
@@ -46,5 +44,3 @@ func (h *mergeHeap) pop() candidate {
 		i = down
 	}
 }
-
-func indexString(b []byte, s string) int { return bytes.Index(b, []byte(s)) }
