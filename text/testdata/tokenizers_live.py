@@ -76,7 +76,7 @@ def make():
     t.pre_tokenizer, t.decoder = pre_tokenizers.Metaspace(prepend_scheme="first"), decoders.Metaspace(prepend_scheme="first")
     tr.limit_alphabet = 60
     yield "metaspace-first", t, tr
-    t, tr = bpe(["<|startoftext|>", "<|endoftext|>"], unk_token="<|endoftext|>", end_of_word_suffix="</w>")  # CLIP's kind
+    t, tr = bpe(["<|startoftext|>", "<|endoftext|>", "<unk>"], unk_token="<unk>", end_of_word_suffix="</w>")  # CLIP's kind
     t.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
     t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"), "removed", invert=True),
                                                pre_tokenizers.ByteLevel(add_prefix_space=False)])
