@@ -12,9 +12,13 @@ type sight struct {
 	rotary block.Rotary
 	causal bool
 	mask   *Node // added to the scores, broadcast to [B, S, heads, S]; nil for none
+	past   *pastOfBlock
 }
 
 func (s sight) attend(q, k, v *Node) *Node {
+	if s.past != nil {
+		return s.past.attend(q, k, v, s.mask)
+	}
 	if s.causal {
 		return block.AttendCausal(q, k, v)
 	}

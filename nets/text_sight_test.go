@@ -2,6 +2,7 @@ package nets
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,6 +102,53 @@ func TestDoubledEqualsBlockByBlock(t *testing.T) {
 			if d := apart(doubled[i], want[i]); d > 1e-12 {
 				t.Errorf("place %d differs by %v", i, d)
 			}
+		}
+	}
+}
+
+// Going on from keys and values, whole or in parts, gives the logits of whole rows.
+func TestContinueEqualsWholeRows(t *testing.T) {
+	const length, room = 8, 10
+	b := testkit.Backend(t)
+	for name, change := range map[string]func(*TextConfig){
+		"causal":      func(c *TextConfig) { c.Causal, c.Positions = true, length },
+		"blocks of 2": func(c *TextConfig) { c.Block = 2 },
+	} {
+		net, scope := sightNet(t, change)
+		row := []int32{1, 2, 0, 4, 3, 1, 6, 2}
+		want := logitsOf(t, b, net, scope, row)
+		read := row
+		if net.config.Causal {
+			read = append([]int32{int32(net.config.Vocab)}, row[:length-1]...)
+		}
+		c := net.config
+		layer := c.Dim * room
+		past, hidden := make([]float64, 2*c.Layers*layer), slices.Repeat([]float64{block.Unseen}, room)
+		for at := 0; at < length; {
+			n := []int{2, 4, 2}[at/3]
+			places := make([]int32, n)
+			for i := range places {
+				places[i] = int32(at + i)
+			}
+			out, err := model.CallOnceN(b, scope.Store(), func(_ *model.Scope, in []*graph.Node) []*graph.Node {
+				keys := graph.Reshape(in[2], c.Layers, 2, 1, room, c.Heads, c.Dim/c.Heads)
+				logits, fresh := net.Continue(&block.Ctx{Scope: scope}, in[0], in[1], nil, Past{keys, graph.Reshape(in[3], 1, room)})
+				return []*graph.Node{logits, fresh}
+			}, [][]int32{read[at : at+n]}, places, past, hidden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			logits, fresh := tensors.MustCopyFlatData[float64](out[0]), tensors.MustCopyFlatData[float64](out[1])
+			for i := range n {
+				if d := apart(logits[i*c.Vocab:][:c.Vocab], want[at+i]); d > 1e-12 {
+					t.Errorf("%s: place %d differs by %v", name, at+i, d)
+				}
+				hidden[at+i] = 0
+			}
+			for k := range 2 * c.Layers {
+				copy(past[k*layer+at*c.Dim:], fresh[k*n*c.Dim:][:n*c.Dim])
+			}
+			at += n
 		}
 	}
 }

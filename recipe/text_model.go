@@ -7,6 +7,7 @@ import (
 	"github.com/ebb-ml/ebb/diffusion/masked"
 	"github.com/ebb-ml/ebb/finetune"
 	"github.com/ebb-ml/ebb/nets"
+	"github.com/ebb-ml/ebb/nets/block"
 	"github.com/ebb-ml/ebb/train"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
@@ -88,6 +89,15 @@ func (m *TextModel) Frozen() *TextModel {
 	f := *m
 	f.Network = Freeze(m.Network)
 	return &f
+}
+
+// Continue runs the network on some places of rows, given what it kept of those before (nets.Text.Continue). ok is false where it cannot: it
+// sees later places too, or has adapters.
+func (m *TextModel) Continue() (next func(weights *model.Scope, tokens, places, class, past, hidden *graph.Node) (logits, fresh *graph.Node), ok bool) {
+	return func(weights *model.Scope, tokens, places, class, past, hidden *graph.Node) (logits, fresh *graph.Node) {
+		c := &block.Ctx{Scope: weights, Frozen: tokens.Shape().Size() <= frozenPositions}
+		return m.Net.Continue(c, tokens, places, class, nets.Past{KeysValues: past, Hidden: hidden})
+	}, m.Net.Continues() && m.adapters == nil
 }
 
 // Predictor computes the logits of a network. Use it from one goroutine at a time.

@@ -17,6 +17,7 @@ type Writer struct {
 	model TextModel
 	exec  *model.Exec
 	table []float32 // the embeddings, for continuous diffusion
+	cache *cache    // nil: the network sees whole rows
 }
 
 // NewWriter prepares a writer. forward builds the network on the weights of a scope; cNoise and class are nil where it takes none. table,
@@ -45,7 +46,12 @@ func NewWriter(b compute.Backend, weights *model.Scope, forward Network, m TextM
 }
 
 // Finalize frees the compiled graphs.
-func (w *Writer) Finalize() { w.exec.Finalize() }
+func (w *Writer) Finalize() {
+	w.exec.Finalize()
+	if w.cache != nil {
+		w.cache.exec.Finalize()
+	}
+}
 
 // call runs the network on an input of rows of width tokens, and copies the first vocabulary of each place's logits to dst, which may
 // have more places a row.
@@ -84,6 +90,9 @@ func (w *Writer) call(dst []float32, x *tensors.Tensor, times []float32, class [
 
 // tokens returns the network as a model of whole rows, of some classes, until ctx ends.
 func (w *Writer) tokens(ctx context.Context, class []int32) masked.Model {
+	if w.cache != nil {
+		return w.remembering(ctx, class)
+	}
 	return func(dst []float32, tokens []int32, rates []float64) error {
 		if err := context.Cause(ctx); err != nil {
 			return err

@@ -169,6 +169,42 @@ func TestShortRowsSaveWork(t *testing.T) {
 	}
 }
 
+// Texts are the same whether keys and values are kept or not, and each call works on little.
+func TestRememberingChangesNothing(t *testing.T) {
+	b := engine(t)
+	for _, process := range []masked.Process{masked.ProcessAutoregressive, masked.ProcessBlock} {
+		n := newTextNet(t, process, func(c *nets.TextConfig) { c.Classes, c.Layers = 3, 2 })
+		plain, keeping := n.writer(t, b), n.writer(t, b)
+		most := 0
+		next := func(weights *model.Scope, tokens, places, class, past, hidden *graph.Node) (logits, fresh *graph.Node) {
+			most = max(most, tokens.Shape().Dimensions[1])
+			return n.net.Continue(&block.Ctx{Scope: weights}, tokens, places, class, nets.Past{KeysValues: past, Hidden: hidden})
+		}
+		if err := keeping.Remember(b, n.scope, next, sample.CacheConfig{Layers: 2, Heads: 2, Width: 16, Unseen: block.Unseen}); err != nil {
+			t.Fatal(err)
+		}
+		for _, sampler := range n.model.Samplers() {
+			for _, length := range []int{rowWords, 3*rowWords - 2} {
+				r := sample.TextRequest{Seed: 3, Count: 5, Batch: 3, Sampler: sampler, Steps: 8, Length: length, Given: []int32{2, 0, 1, 3, 1}, Guidance: 1.5, Class: same}
+				want, _ := texts(t, plain, r)
+				got, _ := texts(t, keeping, r)
+				for i := range want {
+					if !slices.Equal(got[i], want[i]) {
+						t.Errorf("%v, %v, %d tokens: text %d is %v, without memory %v", process, sampler, length, i, got[i], want[i])
+					}
+				}
+			}
+		}
+		if most > 8 {
+			t.Errorf("%v: a call works on %d places", process, most)
+		}
+	}
+	n := newTextNet(t, masked.ProcessAbsorbing, func(*nets.TextConfig) {})
+	if err := n.writer(t, b).Remember(b, n.scope, nil, sample.CacheConfig{}); err == nil || !strings.Contains(err.Error(), "keeps no keys and values") {
+		t.Errorf("%v", err)
+	}
+}
+
 // With Stop a text ends before its end of text, and no call is made for what comes after.
 func TestStop(t *testing.T) {
 	n := newTextNet(t, masked.ProcessAutoregressive, func(*nets.TextConfig) {})

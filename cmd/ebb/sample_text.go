@@ -35,7 +35,15 @@ func newWriter(b compute.Backend, weights *model.Scope, c recipe.Config, m *reci
 	table := func(weights *model.Scope, g *graph.Graph) *graph.Node {
 		return m.Net.Table(&block.Ctx{Scope: weights}, graph.Const(g, float32(0)))
 	}
-	return sample.NewWriter(b, weights, forward, textModel(c, m, tok), table)
+	w, err := sample.NewWriter(b, weights, forward, textModel(c, m, tok), table)
+	if err != nil {
+		return nil, err
+	}
+	if next, ok := m.Continue(); ok {
+		n := m.Net.Config()
+		err = w.Remember(b, weights, next, sample.CacheConfig{Layers: n.Layers, Heads: n.Heads, Width: n.Dim, Unseen: block.Unseen})
+	}
+	return w, err
 }
 
 // writeTexts is the verb for a model of text.

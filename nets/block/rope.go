@@ -30,6 +30,16 @@ func NewRotaryCopies(like *Node, length, copies, d int, base float64) Rotary {
 	return Rotary{table(cos), table(sin)}
 }
 
+// At picks the tables of some positions, integers [n] below the length of r.
+func (r Rotary) At(positions *Node) Rotary {
+	pick := func(table *Node) *Node {
+		d := table.Shape().Dimensions
+		rows := graph.Gather(graph.Reshape(table, d[1], d[3]), graph.InsertAxes(graph.StopGradient(positions), -1))
+		return graph.Reshape(rows, 1, positions.Shape().Dimensions[0], 1, d[3])
+	}
+	return Rotary{pick(r.cos), pick(r.sin)}
+}
+
 // Apply turns x [B, S, heads, d].
 func (r Rotary) Apply(x *Node) *Node {
 	half := x.Shape().Dimensions[3] / 2
