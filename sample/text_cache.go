@@ -2,11 +2,14 @@ package sample
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ebb-ml/ebb/diffusion/masked"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -26,7 +29,9 @@ type CacheConfig struct {
 // cache is a network that keeps the keys and values of finished places.
 type cache struct {
 	CacheConfig
-	exec *model.Exec
+	backend compute.Backend
+	exec    *model.Exec
+	open    []*kept // since forget
 }
 
 // Remember lets a writer of an autoregressive or block model keep the keys and values of what is written: a call of the network then works on
@@ -40,13 +45,13 @@ func (w *Writer) Remember(b compute.Backend, weights *model.Scope, next Continue
 		if w.model.Classed {
 			class = in[4]
 		}
-		logits, fresh := next(weights, in[0], in[1], class, in[2], in[3])
+		logits, fresh := next(weights, in[1], in[2], class, in[0], in[3])
 		return []*graph.Node{graph.ConvertDType(logits, dtypes.Float32), graph.ConvertDType(fresh, dtypes.Float32)}
 	})
 	if err != nil {
 		return err
 	}
-	w.cache = &cache{c, exec}
+	w.cache = &cache{CacheConfig: c, backend: b, exec: exec}
 	return nil
 }
 
@@ -55,31 +60,38 @@ type kept struct {
 	*Writer
 	class        []int32
 	rows, length int
-	read         []int32   // what the network read at each place, -1 where nothing is kept
-	values       []float32 // [Layers·2, rows, length, Width]
+	read         []int32         // what the network read at each place, -1 where nothing is kept
+	room         int             // places that past has room for
+	past         *tensors.Tensor // [Layers, 2, rows, room, Heads, Width/Heads], in the engine's own memory
 }
 
 // remembering is Writer.tokens on a cache.
 func (w *Writer) remembering(ctx context.Context, class []int32) masked.Model {
-	var k *kept
+	k := &kept{Writer: w, class: class}
+	w.cache.open = append(w.cache.open, k)
 	return func(dst []float32, tokens []int32, rates []float64) error {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		if rows := len(rates); k == nil || k.rows != rows || k.rows*k.length != len(tokens) {
-			k = w.newKept(class, rows, len(tokens)/rows)
+		if k.read == nil {
+			k.rows, k.length, k.read = len(rates), len(tokens)/len(rates), slices.Repeat([]int32{-1}, len(tokens))
 		}
 		return k.call(dst, tokens)
 	}
 }
 
-func (w *Writer) newKept(class []int32, rows, length int) *kept {
-	k := &kept{Writer: w, class: class, rows: rows, length: length, read: make([]int32, rows*length)}
-	k.values = make([]float32, 2*w.cache.Layers*rows*length*w.cache.Width)
-	for i := range k.read {
-		k.read[i] = -1
+// forget frees what was kept for finished canvases.
+func (c *cache) forget() (err error) {
+	if c == nil {
+		return nil
 	}
-	return k
+	for _, k := range c.open {
+		if k.past != nil {
+			err = errors.Join(err, k.past.FinalizeAll())
+		}
+	}
+	c.open = nil
+	return err
 }
 
 // call computes the logits of the first place or block of each row that has masks; those of other places are not touched.
@@ -139,18 +151,43 @@ func (k *kept) span(tokens, reads []int32) (from, to int) {
 	return from / unit * unit, min((to+unit-1)/unit*unit, k.length)
 }
 
-// room is for how many earlier places a graph is compiled.
-func room(at int) int {
-	n := 32
-	for n < at {
-		n *= 2
+// leastRoom is for how many places there is room at first; few sizes have to be compiled.
+const leastRoom = 32
+
+// grow makes room for some places.
+func (k *kept) grow(places int) error {
+	room := max(k.room, leastRoom)
+	for room < places {
+		room *= 2
 	}
-	return n
+	if room == k.room {
+		return nil
+	}
+	c := k.cache
+	larger, err := tensors.FromShapeForBackend(c.backend, 0, shapes.Make(dtypes.Float32, c.Layers, 2, k.rows, room, c.Heads, c.Width/c.Heads))
+	if err != nil {
+		return err
+	}
+	if k.past != nil {
+		err = k.past.ConstFlatData(func(old any) {
+			err = larger.MutableFlatData(func(flat any) {
+				for i := range 2 * c.Layers * k.rows {
+					copy(flat.([]float32)[i*room*c.Width:], old.([]float32)[i*k.room*c.Width:][:k.room*c.Width])
+				}
+			})
+		})
+		err = errors.Join(err, k.past.FinalizeAll())
+	}
+	k.room, k.past = room, larger
+	return err
 }
 
 // part runs the network on n places of all rows.
 func (k *kept) part(dst []float32, reads []int32, at, n int) error {
-	c, p := k.cache, room(at)
+	if err := k.grow(at + n); err != nil {
+		return err
+	}
+	c, p := k.cache, k.room
 	x, places := make([]int32, 0, k.rows*n), make([]int32, n)
 	for i := range places {
 		places[i] = int32(at + i)
@@ -161,23 +198,17 @@ func (k *kept) part(dst []float32, reads []int32, at, n int) error {
 			hidden[i] = c.Unseen
 		}
 	}
-	past := make([]float32, 2*c.Layers*k.rows*p*c.Width)
-	for i := range 2 * c.Layers * k.rows {
-		copy(past[i*p*c.Width:][:at*c.Width], k.values[i*k.length*c.Width:])
-	}
 	for row := range k.rows {
 		x = append(x, reads[row*k.length+at:][:n]...)
 	}
-	args := []any{tensors.FromFlatDataAndDimensions(x, k.rows, n), tensors.FromFlatDataAndDimensions(places, n),
-		tensors.FromFlatDataAndDimensions(past, c.Layers, 2, k.rows, p, c.Heads, c.Width/c.Heads), tensors.FromFlatDataAndDimensions(hidden, k.rows, p)}
+	own := []any{tensors.FromFlatDataAndDimensions(x, k.rows, n), tensors.FromFlatDataAndDimensions(places, n),
+		tensors.FromFlatDataAndDimensions(hidden, k.rows, p)}
 	if k.model.Classed {
-		args = append(args, tensors.FromFlatDataAndDimensions(k.class, k.rows))
+		own = append(own, tensors.FromFlatDataAndDimensions(k.class, k.rows))
 	}
-	out, err := c.exec.Call(args...)
-	for _, a := range args {
-		if free := a.(*tensors.Tensor).FinalizeAll(); err == nil {
-			err = free
-		}
+	out, err := c.exec.Call(append([]any{k.past}, own...)...)
+	for _, a := range own {
+		err = errors.Join(err, a.(*tensors.Tensor).FinalizeAll())
 	}
 	if err != nil {
 		return fmt.Errorf("sample: the network failed: %w", err)
@@ -188,23 +219,19 @@ func (k *kept) part(dst []float32, reads []int32, at, n int) error {
 // keep copies logits to where they belong, and keys and values of what is finished.
 func (k *kept) keep(dst []float32, reads []int32, at, n int, logits, fresh *tensors.Tensor) error {
 	v, width := k.model.Vocab, k.cache.Width
+	var inner error
 	err := logits.ConstFlatData(func(flat any) {
 		for row := range k.rows {
 			copy(dst[(row*k.length+at)*v:][:n*v], flat.([]float32)[row*n*v:])
 		}
 	})
-	if err == nil {
-		err = fresh.ConstFlatData(func(flat any) {
+	err = errors.Join(err, fresh.ConstFlatData(func(flat any) {
+		inner = k.past.MutableFlatData(func(past any) {
 			for i := range 2 * k.cache.Layers * k.rows {
-				copy(k.values[(i*k.length+at)*width:][:n*width], flat.([]float32)[i*n*width:])
+				copy(past.([]float32)[(i*k.room+at)*width:][:n*width], flat.([]float32)[i*n*width:])
 			}
 		})
-	}
-	for _, t := range []*tensors.Tensor{logits, fresh} {
-		if free := t.FinalizeAll(); err == nil {
-			err = free
-		}
-	}
+	}), inner, logits.FinalizeAll(), fresh.FinalizeAll())
 	for row := range k.rows {
 		own := k.read[row*k.length:][:k.length]
 		for i := at; i < k.length; i++ { // later ones were computed on other earlier ones

@@ -2,6 +2,7 @@ package sample
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/ebb-ml/ebb/diffusion/masked"
@@ -72,7 +73,8 @@ func (w *Writer) fill(ctx context.Context, r TextRequest, c *masked.Canvas) (cal
 	if w.model.Process == masked.ProcessBlock {
 		stride = max(stride/w.model.Block, 1) * w.model.Block
 	}
-	return c.Slide(max(w.model.Length, c.Fill), stride, func(part *masked.Canvas, lo int, seed uint64) (int, error) {
+	return c.Slide(max(w.model.Length, c.Fill), stride, func(part *masked.Canvas, lo int, seed uint64) (calls int, err error) {
+		defer func() { err = errors.Join(err, w.cache.forget()) }()
 		if r.Stop && w.ended(c) {
 			return 0, nil
 		}
