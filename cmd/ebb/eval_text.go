@@ -116,20 +116,14 @@ func (c *evalCmd) measureText(ctx context.Context, a *app, t *trained, part *tex
 	if err != nil {
 		return nil, withCode(exitData, err)
 	}
-	task, err := t.config.TextTask(t.text)
-	if err != nil {
+	e := &textReport{evalCmd: c, app: a, t: t, engine: engine, held: part, rows: rows}
+	if err := e.identify(); err != nil {
 		return nil, err
 	}
-	h, err := t.config.TextHeldOut(engine, task, t.text, train.HeldOutTokensConfig{Rows: rows, Chars: chars, Batch: c.Batch, Seed: t.config.Text.HeldOut.Seed})
-	if err != nil {
+	if e.score, err = once(e, "likelihood", "", func() (train.Score, error) { return e.likelihood(ctx, chars) }); err != nil {
 		return nil, err
 	}
-	defer h.Finalize()
-	score, err := h.Score(ctx, t.weights)
-	if err != nil {
-		return nil, err
-	}
-	e := &textReport{evalCmd: c, app: a, t: t, engine: engine, held: part, rows: rows, score: score}
+	score := e.score
 	for i := range chars {
 		e.extents = append(e.extents, judge.Extent{Tokens: score.Free[i], Chars: chars[i], Bytes: bytes[i]})
 	}
@@ -137,6 +131,21 @@ func (c *evalCmd) measureText(ctx context.Context, a *app, t *trained, part *tex
 		return nil, err
 	}
 	return e, e.fill(ctx)
+}
+
+// likelihood measures the windows by the headline's measure.
+func (e *textReport) likelihood(ctx context.Context, chars []int64) (train.Score, error) {
+	t := e.t
+	task, err := t.config.TextTask(t.text)
+	if err != nil {
+		return train.Score{}, err
+	}
+	h, err := t.config.TextHeldOut(e.engine, task, t.text, train.HeldOutTokensConfig{Rows: e.rows, Chars: chars, Batch: e.Batch, Seed: t.config.Text.HeldOut.Seed})
+	if err != nil {
+		return train.Score{}, err
+	}
+	defer h.Finalize()
+	return h.Score(ctx, t.weights)
 }
 
 func (r *evalTextResult) print(w io.Writer, asJSON bool) error {

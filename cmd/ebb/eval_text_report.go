@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/ebb-ml/ebb/diffusion/masked"
+	"github.com/ebb-ml/ebb/eval/report"
 	"github.com/ebb-ml/ebb/recipe"
 	"github.com/ebb-ml/ebb/text"
 	"github.com/ebb-ml/ebb/text/judge"
@@ -55,6 +56,9 @@ type textReport struct {
 	score   train.Score // of the windows, by the headline's measure
 	drawn   []drawnTexts
 	r       judge.Report
+
+	cache    report.Cache
+	identity string
 }
 
 // fill completes the report, whose headline is there already, as the flags say.
@@ -93,17 +97,19 @@ func (e *textReport) byTime(ctx context.Context) error {
 	default:
 		return nil
 	}
-	task, err := c.TextTask(e.t.text)
-	if err != nil {
-		return err
-	}
-	chars := make([]int64, len(e.extents))
-	h, err := train.NewHeldOutTokens(e.engine, task, train.HeldOutTokensConfig{Process: process, Rows: e.rows, Chars: chars, Batch: e.Batch, Seed: c.Text.HeldOut.Seed})
-	if err != nil {
-		return err
-	}
-	defer h.Finalize()
-	score, err := h.Score(ctx, e.t.weights)
+	score, err := once(e, "by-time", "", func() (train.Score, error) {
+		task, err := c.TextTask(e.t.text)
+		if err != nil {
+			return train.Score{}, err
+		}
+		h, err := train.NewHeldOutTokens(e.engine, task, train.HeldOutTokensConfig{Process: process, Rows: e.rows, Chars: make([]int64, len(e.extents)), Batch: e.Batch,
+			Seed: c.Text.HeldOut.Seed})
+		if err != nil {
+			return train.Score{}, err
+		}
+		defer h.Finalize()
+		return h.Score(ctx, e.t.weights)
+	})
 	if err != nil {
 		return err
 	}
@@ -136,27 +142,33 @@ func (e *textReport) leftToRight(ctx context.Context) error {
 	if e.t.config.Text.Process != masked.ProcessAbsorbing {
 		return usage(errors.New("--exact is for models that learnt to fill in masks"))
 	}
-	p, err := recipe.NewPredictor(e.engine, e.t.weights, e.t.text.Frozen())
-	if err != nil {
-		return err
-	}
-	defer p.Finalize()
-	n, length := min(e.Exact, len(e.extents)), e.t.text.Length
+	n := min(e.Exact, len(e.extents))
 	rows, extents := make([]int, n), make([]judge.Extent, n)
 	for i := range rows {
 		rows[i] = i * len(e.extents) / n
 		extents[i] = e.extents[rows[i]]
 	}
-	nats, err := e.byClass(rows, e.t.text, func(class int32, tokens []int32) ([]float64, error) {
-		model := untilDone(ctx, p.Model(length, class, e.t.config.Text.Masked.Schedule))
-		return masked.ChainRule(model, tokens, length, e.t.text.Vocab, e.Batch)
-	})
+	nats, err := once(e, "left-to-right", fmt.Sprint(n), func() ([]float64, error) { return e.chainRule(ctx, rows) })
 	if err != nil {
 		return err
 	}
 	l, err := judge.NewLikelihood(nats, extents)
 	e.r.LeftToRight = &l
 	return err
+}
+
+// chainRule are the nats of windows, token by token.
+func (e *textReport) chainRule(ctx context.Context, rows []int) ([]float64, error) {
+	p, err := recipe.NewPredictor(e.engine, e.t.weights, e.t.text.Frozen())
+	if err != nil {
+		return nil, err
+	}
+	defer p.Finalize()
+	length := e.t.text.Length
+	return e.byClass(rows, e.t.text, func(class int32, tokens []int32) ([]float64, error) {
+		model := untilDone(ctx, p.Model(length, class, e.t.config.Text.Masked.Schedule))
+		return masked.ChainRule(model, tokens, length, e.t.text.Vocab, e.Batch)
+	})
 }
 
 // byClass scores windows with a model that is told their classes, if it takes any: score gets the tokens of the windows of one class and
@@ -325,7 +337,11 @@ func (e *textReport) openBaseline(ctx context.Context) (*baseline, error) {
 	for i := range rows {
 		rows[i] = i
 	}
-	nats, err := e.byClass(rows, t.text, b.score)
+	weights, err := hashOf(t.weights)
+	nats := []float64(nil)
+	if err == nil {
+		nats, err = once(e, "baseline", weights, func() ([]float64, error) { return e.byClass(rows, t.text, b.score) })
+	}
 	if err != nil {
 		p.Finalize()
 		return nil, err

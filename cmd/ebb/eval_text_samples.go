@@ -87,23 +87,29 @@ func (e *textReport) draw(ctx context.Context, n int, guidance float64) (d drawn
 		return d, usage(err)
 	}
 	r.Stop, r.Batch = false, min(e.Batch, n)
-	w, err := newWriter(e.engine, e.t.weights, e.t.config, e.t.text, e.t.tokenizer)
-	if err != nil {
-		return d, err
-	}
-	defer w.Finalize()
-	counter := newCounter(e.app, fmt.Sprintf("samples with guidance %g:", guidance))
-	err = w.Draw(ctx, r, func(texts sample.Texts) error {
-		d.rows = append(d.rows, texts.Rows...)
-		counter.report(len(d.rows), n)
-		return nil
-	})
+	d.rows, err = once(e, "samples", fmt.Sprint(n, guidance), func() ([][]int32, error) { return e.write(ctx, r) })
 	for i := range d.rows {
 		if r.Class != nil {
 			d.classes = append(d.classes, r.Class(i))
 		}
 	}
 	return d, err
+}
+
+// write draws the texts of a request.
+func (e *textReport) write(ctx context.Context, r sample.TextRequest) (rows [][]int32, err error) {
+	w, err := newWriter(e.engine, e.t.weights, e.t.config, e.t.text, e.t.tokenizer)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Finalize()
+	counter := newCounter(e.app, fmt.Sprintf("samples with guidance %g:", r.Guidance))
+	err = w.Draw(ctx, r, func(texts sample.Texts) error {
+		rows = append(rows, texts.Rows...)
+		counter.report(len(rows), r.Count)
+		return nil
+	})
+	return rows, err
 }
 
 // mostNamed is how many held-out documents a judge of classes is tried on at most.

@@ -159,6 +159,17 @@ func TestSampleTextByClass(t *testing.T) {
 	} else if shown, err := os.ReadFile(previews[0]); err != nil || !strings.Contains(string(shown), "--- 2, pos\n") {
 		t.Errorf("%v %s", err, shown)
 	}
+	// The report again takes its measures from the first.
+	parts, err := filepath.Glob("report/parts/*")
+	if err != nil || len(parts) != 5 {
+		t.Errorf("kept %v (%v)", parts, err)
+	}
+	again := strings.Fields("eval r --data others.csv --samples 6 --guidance 1,3 --exact 4 --json --out ")
+	_, first, _ := ebb(append(again, "report")...)
+	_, anew, _ := ebb(append(again, "other")...)
+	if kept, err := filepath.Glob("report/parts/*"); err != nil || !slices.Equal(kept, parts) || first != anew || first == "" {
+		t.Errorf("kept %v (%v), then %v\n%s\n%s", parts, err, kept, first, anew)
+	}
 	page, err := os.ReadFile("report/report.html")
 	if err != nil || !strings.Contains(string(page), "Classes asked for") || !strings.Contains(string(page), "sample 1, pos, guidance 3") {
 		t.Errorf("%v %s", err, page)

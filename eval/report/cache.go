@@ -25,16 +25,28 @@ func (c Cache) name(key, depends string) string {
 
 // Section returns the section of that key if one is kept for the same depends (weights, data, settings), else makes and keeps it. A file
 // that cannot be read is made anew.
-func (c Cache) Section(key, depends string, measure func() (Section, error)) (s Section, err error) {
-	name := c.name(key, depends)
-	if s, err := readSection(name); err == nil && s.Key == key {
-		return s, nil
-	}
-	if s, err = measure(); err != nil {
+func (c Cache) Section(key, depends string, measure func() (Section, error)) (Section, error) {
+	return Kept(c, key, depends, func() (Section, error) {
+		s, err := measure()
+		s.Key = key
 		return s, err
+	})
+}
+
+// Kept is Cache.Section for figures of any type that package gob can write. A cache without a folder keeps nothing.
+func Kept[T any](c Cache, key, depends string, measure func() (T, error)) (v T, err error) {
+	if c.Dir == "" {
+		return measure()
 	}
-	s.Key = key
-	return s, writeSection(name, s)
+	name := c.name(key, depends)
+	if err := read(name, &v); err == nil {
+		return v, nil
+	}
+	var fresh T // what was read in part is forgotten
+	if fresh, err = measure(); err != nil {
+		return fresh, err
+	}
+	return fresh, write(name, &fresh)
 }
 
 // Has says whether a section is kept.
@@ -43,18 +55,18 @@ func (c Cache) Has(key, depends string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-func readSection(name string) (s Section, err error) {
+func read(name string, v any) error {
 	raw, err := os.ReadFile(name)
 	if err != nil {
-		return s, err
+		return err
 	}
-	return s, gob.NewDecoder(bytes.NewReader(raw)).Decode(&s)
+	return gob.NewDecoder(bytes.NewReader(raw)).Decode(v)
 }
 
-// writeSection writes aside, syncs and renames.
-func writeSection(name string, s Section) error {
+// write writes aside, syncs and renames.
+func write(name string, v any) error {
 	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(s); err != nil {
+	if err := gob.NewEncoder(&b).Encode(v); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
