@@ -45,7 +45,9 @@ func (t *Text) Continue(c *block.Ctx, tokens, places, class *Node, past Past) (l
 }
 
 // Continues tells whether Continue may be called.
-func (t *Text) Continues() bool { return (t.config.Causal || t.config.Block > 0) && !t.config.Time && t.config.Pad == nil }
+func (t *Text) Continues() bool {
+	return (t.config.Causal || t.config.Block > 0) && !t.config.Time && t.config.Pad == nil
+}
 
 func pick(x *Node, i int) *Node { return graph.Squeeze(graph.SliceAxis(x, 0, graph.AxisElem(i)), 0) }
 
