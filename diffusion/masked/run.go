@@ -32,7 +32,7 @@ func newRun(s *Sampler, m Model, c *Canvas) *run {
 }
 
 func (r *run) fill() error {
-	steps := max(1, int(math.Round(float64(r.Steps)*float64(r.hi-r.lo)/float64(r.c.Length))))
+	steps := max(1, int(math.Round(float64(r.Steps)*float64(r.hi-r.lo)/float64(r.c.end()))))
 	switch r.Method {
 	case FirstHitting:
 		return r.firstHitting()

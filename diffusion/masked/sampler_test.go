@@ -278,3 +278,14 @@ func TestSamplerRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Steps are for what is to be filled, however long the row is that the model sees.
+func TestStepsAreForTheHoles(t *testing.T) {
+	c := NewCanvas(1, 16, 3)
+	c.Fill = 4
+	uniform := func(dst []float32, _ []int32, _ []float64) error { clear(dst); return nil }
+	calls, err := (&Sampler{Method: Confidence, Steps: 4}).Sample(uniform, c)
+	if err != nil || calls != 4 {
+		t.Errorf("%d calls for four holes in four steps (%v)", calls, err)
+	}
+}
