@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/ebb-ml/ebb/nets"
 	"github.com/ebb-ml/ebb/optim"
@@ -152,10 +154,8 @@ func (c *Config) fitTextTraining(total int64) (notes []string) {
 	return notes
 }
 
-// fewBytes of text teach a network no words: characters are then better tokens.
-const fewBytes = 4 << 20
-
-// chooseTokenizer fits the tokenizer of recipe text-folder to the size of the text, unless it is set to something else than the preset's.
+// chooseTokenizer fits the tokenizer of recipe text-folder to the text, as ebb data inspect suggests, unless it is set to something else than
+// the preset's.
 func (t *Text) chooseTokenizer(ctx context.Context, s *Sets) error {
 	if t.Tokenizer != (text.TokenizerConfig{Kind: text.KindBPE}) || len(t.Paths) == 0 {
 		return nil
@@ -169,19 +169,23 @@ func (t *Text) chooseTokenizer(ctx context.Context, s *Sets) error {
 	if err != nil {
 		return err
 	}
-	size := int64(0)
+	size, alphabet, met := int64(0), 0, make([]bool, utf8.MaxRune+1)
 	for d, err := range docs {
 		if err != nil {
 			return err
 		}
 		size += int64(len(d.Text))
+		for _, r := range string(d.Text) {
+			if !met[r] {
+				met[r] = true
+				alphabet++
+			}
+		}
 	}
-	if size < fewBytes {
-		t.Tokenizer = text.TokenizerConfig{Kind: text.KindChars, Vocab: 512}
-		s.Text.Notes = append(s.Text.Notes, fmt.Sprintf("tokens are characters, at most 512 different ones, since there are only %.1f MB of text", float64(size)/1e6))
-		return nil
+	if size == 0 {
+		return fmt.Errorf("%s: there is no text in it", strings.Join(t.Paths, ", "))
 	}
-	t.Tokenizer.Vocab = 8192
-	s.Text.Notes = append(s.Text.Notes, fmt.Sprintf("8192 tokens, learnt from the text by byte-pair encoding, since there are %.1f MB of it", float64(size)/1e6))
+	t.Tokenizer = text.SuggestTokenizer(size, alphabet)
+	s.Text.Notes = append(s.Text.Notes, "chosen: "+t.Tokenizer.Reason(size, alphabet))
 	return nil
 }

@@ -206,7 +206,7 @@ func (in *inspector) finish() *Report {
 			r.Sizes[i] = in.sizes[i*(n-1)/4]
 		}
 	}
-	r.Tokenizer = r.suggest()
+	r.Tokenizer = SuggestTokenizer(r.Bytes, r.Alphabet)
 	r.advise()
 	return r
 }

@@ -62,23 +62,47 @@ type PageSample struct {
 	used   int          // rules that did something
 }
 
-// suggest chooses a tokenizer by the alphabet and the amount of text: words cannot be learnt from little, and need not be where characters
-// are few.
-func (r *Report) suggest() TokenizerConfig {
+// Sizes by which SuggestTokenizer decides.
+const (
+	fewChars  = 64      // need no words
+	someChars = 512     // can be learnt one by one
+	fewBytes  = 4 << 20 // teach no words
+)
+
+// SuggestTokenizer chooses a tokenizer by the amount of text and the number of different characters: words cannot be learnt from little, and
+// need not be where characters are few.
+func SuggestTokenizer(bytes int64, alphabet int) TokenizerConfig {
 	switch {
-	case r.Alphabet <= 64:
+	case alphabet <= fewChars || bytes < fewBytes && alphabet <= someChars:
 		return TokenizerConfig{Kind: KindChars}
-	case r.Bytes < 1<<20:
-		if r.Alphabet <= 256 {
-			return TokenizerConfig{Kind: KindChars}
-		}
+	case bytes < fewBytes:
 		return TokenizerConfig{Kind: KindBytes}
 	}
 	vocab := 4096
-	for limit := int64(10 << 20); r.Bytes > limit && vocab < 32768; limit *= 10 {
+	for limit := int64(10 << 20); bytes > limit && vocab < 32768; limit *= 10 {
 		vocab *= 2
 	}
 	return TokenizerConfig{Kind: KindBPE, Vocab: vocab}
+}
+
+// tokenizerReason says why SuggestTokenizer chose c.
+func tokenizerReason(c TokenizerConfig, bytes int64, alphabet int) string {
+	switch c.Kind {
+	case KindChars:
+		return fmt.Sprintf("the alphabet has %d characters only, and there are %s of text", alphabet, size(bytes))
+	case KindBytes:
+		return fmt.Sprintf("%s of text are too few to learn words from, and %d characters too many to learn each", size(bytes), alphabet)
+	}
+	return fmt.Sprintf("the text has %d different characters and %s to learn words from", alphabet, size(bytes))
+}
+
+// Reason says for a person why a text of so many bytes and different characters has that tokenizer.
+func (c TokenizerConfig) Reason(bytes int64, alphabet int) string {
+	flags := "--tokenizer " + c.Kind.String()
+	if c.Vocab > 0 {
+		flags += fmt.Sprintf(" --vocab %d", c.Vocab)
+	}
+	return flags + ": " + tokenizerReason(c, bytes, alphabet)
 }
 
 // advise says what a person should do about what was found.
@@ -88,14 +112,7 @@ func (r *Report) advise() {
 		say("there is no text: check the path and the endings of the files")
 		return
 	}
-	switch r.Tokenizer.Kind {
-	case KindChars:
-		say("--tokenizer chars: the alphabet has %d characters only", r.Alphabet)
-	case KindBytes:
-		say("--tokenizer bytes: %s of text are too few to learn words from, and %d characters too many to learn each", size(r.Bytes), r.Alphabet)
-	default:
-		say("--tokenizer bpe --vocab %d: the text has %d different characters and %s to learn words from", r.Tokenizer.Vocab, r.Alphabet, size(r.Bytes))
-	}
+	say("%s", r.Tokenizer.Reason(r.Bytes, r.Alphabet))
 	if r.Bytes < 1<<20 {
 		say("%s of text is little: expect the model to repeat it; add text or use dropout", size(r.Bytes))
 	}
