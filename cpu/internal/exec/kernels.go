@@ -54,7 +54,7 @@ func (k *kernels) fill(dst []float32, x float32) {
 }
 
 func unaryOps() map[ir.Op]kernel.Unary {
-	m := map[ir.Op]kernel.Unary{ir.Square: kernel.Square, ir.Reciprocal: kernel.Reciprocal, ir.SiLU: kernel.SiLU}
+	m := map[ir.Op]kernel.Unary{ir.Square: kernel.Square, ir.Reciprocal: kernel.Reciprocal, ir.SiLU: kernel.SiLU, ir.GELU: kernel.GeluTanh}
 	for t, op := range map[compute.OpType]kernel.Unary{
 		compute.OpTypeNeg: kernel.Neg, compute.OpTypeAbs: kernel.Abs, compute.OpTypeSign: kernel.Sign,
 		compute.OpTypeSqrt: kernel.Sqrt, compute.OpTypeRsqrt: kernel.Rsqrt, compute.OpTypeExp: kernel.Exp,
@@ -70,7 +70,7 @@ func unaryOps() map[ir.Op]kernel.Unary {
 }
 
 func binaryOps() map[ir.Op]kernel.Binary {
-	m := map[ir.Op]kernel.Binary{ir.SiLUGrad: kernel.SiLUGrad}
+	m := map[ir.Op]kernel.Binary{ir.SiLUGrad: kernel.SiLUGrad, ir.GELUGrad: kernel.GeluTanhGrad}
 	for t, op := range map[compute.OpType]kernel.Binary{
 		compute.OpTypeAdd: kernel.Add, compute.OpTypeSub: kernel.Sub, compute.OpTypeMul: kernel.Mul,
 		compute.OpTypeDiv: kernel.Div, compute.OpTypeMax: kernel.Max, compute.OpTypeMin: kernel.Min,

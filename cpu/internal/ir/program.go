@@ -52,16 +52,21 @@ const (
 	SiLU
 	// SiLUGrad is the gradient of SiLU at its first argument times its second.
 	SiLUGrad
+	// GELU is x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2.
+	GELU
+	// GELUGrad is the gradient of GELU at its first argument times its second.
+	GELUGrad
 	// MulAdd is a·b + c.
 	MulAdd
 )
 
 var programNames = map[Op]string{Load: "Load", Immediate: "Immediate", Expand: "Expand", Square: "Square",
-	Reciprocal: "Reciprocal", SiLU: "SiLU", SiLUGrad: "SiLUGrad", MulAdd: "MulAdd"}
+	Reciprocal: "Reciprocal", SiLU: "SiLU", SiLUGrad: "SiLUGrad", GELU: "GELU", GELUGrad: "GELUGrad", MulAdd: "MulAdd"}
 
 // capturedNames are the operations of the compute interface that an operation of programs stands for.
 var capturedNames = map[Op]string{Load: "ConvertDType", Immediate: "Constant", Expand: "BroadcastInDim", Square: "Mul",
-	Reciprocal: "Div", SiLU: "Logistic·Mul", SiLUGrad: "gradient of Logistic·Mul", MulAdd: "Mul·Add"}
+	Reciprocal: "Div", SiLU: "Logistic·Mul", SiLUGrad: "gradient of Logistic·Mul",
+	GELU: "Tanh·Mul", GELUGrad: "gradient of Tanh·Mul", MulAdd: "Mul·Add"}
 
 // Captured names what the operation was in the graph that the user built.
 func (op Op) Captured() string {

@@ -9,7 +9,7 @@ import (
 // simplifyProgram merges pairs of instructions that a kernel does in one and drops those without a use.
 func simplifyProgram(p *ir.Program) {
 	hoistDivisions(p)
-	matchSiLUGradients(p)
+	matchActivations(p)
 	p.DropUnused()
 	uses := programUses(p)
 	is := func(r int32, t compute.OpType) bool { return p.Code[r].Op == ir.Primitive(t) }
@@ -21,13 +21,8 @@ func simplifyProgram(p *ir.Program) {
 		a, b := in.Args[0], in.Args[1]
 		switch compute.OpType(in.Op) {
 		case compute.OpTypeMul:
-			switch {
-			case a == b:
+			if a == b {
 				in.Op, in.Args = ir.Square, []int32{a}
-			case is(b, compute.OpTypeLogistic) && p.Code[b].Args[0] == a:
-				in.Op, in.Args = ir.SiLU, []int32{a}
-			case is(a, compute.OpTypeLogistic) && p.Code[a].Args[0] == b:
-				in.Op, in.Args = ir.SiLU, []int32{b}
 			}
 		case compute.OpTypeAdd:
 			for _, pair := range [][2]int32{{a, b}, {b, a}} {
@@ -87,60 +82,6 @@ func hoistDivisions(p *ir.Program) {
 
 func unary(op ir.Op) bool {
 	return op == ir.Square || op == ir.Reciprocal || op < ir.Op(compute.OpTypeLast) && elementwise[compute.OpType(op)]
-}
-
-// matchSiLUGradients finds dy·s + (dy·x)·(s·(1-s)) with s = logistic(x), the gradient of x·s.
-func matchSiLUGradients(p *ir.Program) {
-	for i := range p.Code {
-		in := &p.Code[i]
-		if in.Op != ir.Primitive(compute.OpTypeAdd) {
-			continue
-		}
-		if x, dy, ok := siluGradient(p, in.Args[0], in.Args[1]); ok {
-			in.Op, in.Args = ir.SiLUGrad, []int32{x, dy}
-		} else if x, dy, ok := siluGradient(p, in.Args[1], in.Args[0]); ok {
-			in.Op, in.Args = ir.SiLUGrad, []int32{x, dy}
-		}
-	}
-}
-
-// siluGradient matches direct = dy·s and other = (dy·x)·(s·(1-s)), whatever the order of factors.
-func siluGradient(p *ir.Program, direct, other int32) (x, dy int32, ok bool) {
-	for _, o := range factors(p, other) {
-		for _, q := range factors(p, o[0]) { // s, 1-s
-			if p.Code[q[0]].Op != ir.Primitive(compute.OpTypeLogistic) || !isOneMinus(p, q[1], q[0]) {
-				continue
-			}
-			s := q[0]
-			x = p.Code[s].Args[0]
-			for _, a := range factors(p, o[1]) { // x, dy
-				for _, b := range factors(p, direct) { // s, dy
-					if a[0] == x && b[0] == s && a[1] == b[1] {
-						return x, a[1], true
-					}
-				}
-			}
-		}
-	}
-	return 0, 0, false
-}
-
-// factors returns a product's factors in both orders, nothing for another instruction.
-func factors(p *ir.Program, r int32) [][2]int32 {
-	if in := p.Code[r]; in.Op == ir.Primitive(compute.OpTypeMul) {
-		return [][2]int32{{in.Args[0], in.Args[1]}, {in.Args[1], in.Args[0]}}
-	}
-	return nil
-}
-
-// isOneMinus tells whether a register is 1-s.
-func isOneMinus(p *ir.Program, r, s int32) bool {
-	in := p.Code[r]
-	if in.Op != ir.Primitive(compute.OpTypeSub) || in.Args[1] != s {
-		return false
-	}
-	one := p.Code[in.Args[0]]
-	return one.Op == ir.Immediate && one.Imm == 1
 }
 
 func programUses(p *ir.Program) []int {
