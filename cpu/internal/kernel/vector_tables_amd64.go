@@ -3,6 +3,14 @@
 package kernel
 
 func fillAVX512(v *Vector) {
+	fillUnaryAVX512(v)
+	fillBinaryAVX512(v)
+	fillBinaryScalarAVX512(v)
+	fillScalarBinaryAVX512(v)
+	fillTernaryAVX512(v)
+}
+
+func fillUnaryAVX512(v *Vector) {
 	v.Unary[Neg] = unaryNegAVX512
 	v.Unary[Abs] = unaryAbsAVX512
 	v.Unary[Sign] = unarySignAVX512
@@ -26,63 +34,75 @@ func fillAVX512(v *Vector) {
 	v.Unary[SiLU] = unarySiLUAVX512
 	v.Unary[GeluTanh] = unaryGeluTanhAVX512
 	v.Unary[GeluErf] = unaryGeluErfAVX512
+}
+
+func fillBinaryAVX512(v *Vector) {
 	v.Binary[Add] = binaryAddAVX512
-	v.BinaryScalar[Add] = scalarAddAVX512
-	v.ScalarBinary[Add] = exchange(scalarAddAVX512)
 	v.Binary[Sub] = binarySubAVX512
-	v.BinaryScalar[Sub] = scalarSubAVX512
-	v.ScalarBinary[Sub] = bySubAVX512
 	v.Binary[Mul] = binaryMulAVX512
-	v.BinaryScalar[Mul] = scalarMulAVX512
-	v.ScalarBinary[Mul] = exchange(scalarMulAVX512)
 	v.Binary[Div] = binaryDivAVX512
-	v.BinaryScalar[Div] = scalarDivAVX512
-	v.ScalarBinary[Div] = byDivAVX512
 	v.Binary[Max] = binaryMaxAVX512
-	v.BinaryScalar[Max] = scalarMaxAVX512
-	v.ScalarBinary[Max] = exchange(scalarMaxAVX512)
 	v.Binary[Min] = binaryMinAVX512
-	v.BinaryScalar[Min] = scalarMinAVX512
-	v.ScalarBinary[Min] = exchange(scalarMinAVX512)
 	v.Binary[Equal] = binaryEqualAVX512
-	v.BinaryScalar[Equal] = scalarEqualAVX512
-	v.ScalarBinary[Equal] = exchange(scalarEqualAVX512)
 	v.Binary[NotEqual] = binaryNotEqualAVX512
-	v.BinaryScalar[NotEqual] = scalarNotEqualAVX512
-	v.ScalarBinary[NotEqual] = exchange(scalarNotEqualAVX512)
 	v.Binary[Less] = binaryLessAVX512
-	v.BinaryScalar[Less] = scalarLessAVX512
-	v.ScalarBinary[Less] = exchange(scalarGreaterAVX512)
 	v.Binary[LessEqual] = binaryLessEqualAVX512
-	v.BinaryScalar[LessEqual] = scalarLessEqualAVX512
-	v.ScalarBinary[LessEqual] = exchange(scalarGreaterEqualAVX512)
 	v.Binary[Greater] = binaryGreaterAVX512
-	v.BinaryScalar[Greater] = scalarGreaterAVX512
-	v.ScalarBinary[Greater] = exchange(scalarLessAVX512)
 	v.Binary[GreaterEqual] = binaryGreaterEqualAVX512
-	v.BinaryScalar[GreaterEqual] = scalarGreaterEqualAVX512
-	v.ScalarBinary[GreaterEqual] = exchange(scalarLessEqualAVX512)
 	v.Binary[And] = binaryAndAVX512
-	v.BinaryScalar[And] = scalarAndAVX512
-	v.ScalarBinary[And] = exchange(scalarAndAVX512)
 	v.Binary[Or] = binaryOrAVX512
-	v.BinaryScalar[Or] = scalarOrAVX512
-	v.ScalarBinary[Or] = exchange(scalarOrAVX512)
 	v.Binary[Xor] = binaryXorAVX512
-	v.BinaryScalar[Xor] = scalarXorAVX512
-	v.ScalarBinary[Xor] = exchange(scalarXorAVX512)
 	v.Binary[SiLUGrad] = binarySiLUGradAVX512
-	v.BinaryScalar[SiLUGrad] = scalarSiLUGradAVX512
-	v.ScalarBinary[SiLUGrad] = bySiLUGradAVX512
 	v.Binary[GeluTanhGrad] = binaryGeluTanhGradAVX512
-	v.BinaryScalar[GeluTanhGrad] = scalarGeluTanhGradAVX512
-	v.ScalarBinary[GeluTanhGrad] = byGeluTanhGradAVX512
 	v.Binary[LogisticGrad] = binaryLogisticGradAVX512
-	v.BinaryScalar[LogisticGrad] = scalarLogisticGradAVX512
-	v.ScalarBinary[LogisticGrad] = byLogisticGradAVX512
 	v.Binary[TanhGrad] = binaryTanhGradAVX512
+}
+
+func fillBinaryScalarAVX512(v *Vector) {
+	v.BinaryScalar[Add] = scalarAddAVX512
+	v.BinaryScalar[Sub] = scalarSubAVX512
+	v.BinaryScalar[Mul] = scalarMulAVX512
+	v.BinaryScalar[Div] = scalarDivAVX512
+	v.BinaryScalar[Max] = scalarMaxAVX512
+	v.BinaryScalar[Min] = scalarMinAVX512
+	v.BinaryScalar[Equal] = scalarEqualAVX512
+	v.BinaryScalar[NotEqual] = scalarNotEqualAVX512
+	v.BinaryScalar[Less] = scalarLessAVX512
+	v.BinaryScalar[LessEqual] = scalarLessEqualAVX512
+	v.BinaryScalar[Greater] = scalarGreaterAVX512
+	v.BinaryScalar[GreaterEqual] = scalarGreaterEqualAVX512
+	v.BinaryScalar[And] = scalarAndAVX512
+	v.BinaryScalar[Or] = scalarOrAVX512
+	v.BinaryScalar[Xor] = scalarXorAVX512
+	v.BinaryScalar[SiLUGrad] = scalarSiLUGradAVX512
+	v.BinaryScalar[GeluTanhGrad] = scalarGeluTanhGradAVX512
+	v.BinaryScalar[LogisticGrad] = scalarLogisticGradAVX512
 	v.BinaryScalar[TanhGrad] = scalarTanhGradAVX512
+}
+
+func fillScalarBinaryAVX512(v *Vector) {
+	v.ScalarBinary[Add] = exchange(scalarAddAVX512)
+	v.ScalarBinary[Sub] = bySubAVX512
+	v.ScalarBinary[Mul] = exchange(scalarMulAVX512)
+	v.ScalarBinary[Div] = byDivAVX512
+	v.ScalarBinary[Max] = exchange(scalarMaxAVX512)
+	v.ScalarBinary[Min] = exchange(scalarMinAVX512)
+	v.ScalarBinary[Equal] = exchange(scalarEqualAVX512)
+	v.ScalarBinary[NotEqual] = exchange(scalarNotEqualAVX512)
+	v.ScalarBinary[Less] = exchange(scalarGreaterAVX512)
+	v.ScalarBinary[LessEqual] = exchange(scalarGreaterEqualAVX512)
+	v.ScalarBinary[Greater] = exchange(scalarLessAVX512)
+	v.ScalarBinary[GreaterEqual] = exchange(scalarLessEqualAVX512)
+	v.ScalarBinary[And] = exchange(scalarAndAVX512)
+	v.ScalarBinary[Or] = exchange(scalarOrAVX512)
+	v.ScalarBinary[Xor] = exchange(scalarXorAVX512)
+	v.ScalarBinary[SiLUGrad] = bySiLUGradAVX512
+	v.ScalarBinary[GeluTanhGrad] = byGeluTanhGradAVX512
+	v.ScalarBinary[LogisticGrad] = byLogisticGradAVX512
 	v.ScalarBinary[TanhGrad] = byTanhGradAVX512
+}
+
+func fillTernaryAVX512(v *Vector) {
 	v.Ternary[MulAdd] = ternaryMulAddAVX512
 	v.Ternary[MulSub] = ternaryMulSubAVX512
 	v.Ternary[NegMulAdd] = ternaryNegMulAddAVX512
@@ -91,6 +111,14 @@ func fillAVX512(v *Vector) {
 }
 
 func fillAVX2(v *Vector) {
+	fillUnaryAVX2(v)
+	fillBinaryAVX2(v)
+	fillBinaryScalarAVX2(v)
+	fillScalarBinaryAVX2(v)
+	fillTernaryAVX2(v)
+}
+
+func fillUnaryAVX2(v *Vector) {
 	v.Unary[Neg] = unaryNegAVX2
 	v.Unary[Abs] = unaryAbsAVX2
 	v.Unary[Sign] = unarySignAVX2
@@ -114,63 +142,75 @@ func fillAVX2(v *Vector) {
 	v.Unary[SiLU] = unarySiLUAVX2
 	v.Unary[GeluTanh] = unaryGeluTanhAVX2
 	v.Unary[GeluErf] = unaryGeluErfAVX2
+}
+
+func fillBinaryAVX2(v *Vector) {
 	v.Binary[Add] = binaryAddAVX2
-	v.BinaryScalar[Add] = scalarAddAVX2
-	v.ScalarBinary[Add] = exchange(scalarAddAVX2)
 	v.Binary[Sub] = binarySubAVX2
-	v.BinaryScalar[Sub] = scalarSubAVX2
-	v.ScalarBinary[Sub] = bySubAVX2
 	v.Binary[Mul] = binaryMulAVX2
-	v.BinaryScalar[Mul] = scalarMulAVX2
-	v.ScalarBinary[Mul] = exchange(scalarMulAVX2)
 	v.Binary[Div] = binaryDivAVX2
-	v.BinaryScalar[Div] = scalarDivAVX2
-	v.ScalarBinary[Div] = byDivAVX2
 	v.Binary[Max] = binaryMaxAVX2
-	v.BinaryScalar[Max] = scalarMaxAVX2
-	v.ScalarBinary[Max] = exchange(scalarMaxAVX2)
 	v.Binary[Min] = binaryMinAVX2
-	v.BinaryScalar[Min] = scalarMinAVX2
-	v.ScalarBinary[Min] = exchange(scalarMinAVX2)
 	v.Binary[Equal] = binaryEqualAVX2
-	v.BinaryScalar[Equal] = scalarEqualAVX2
-	v.ScalarBinary[Equal] = exchange(scalarEqualAVX2)
 	v.Binary[NotEqual] = binaryNotEqualAVX2
-	v.BinaryScalar[NotEqual] = scalarNotEqualAVX2
-	v.ScalarBinary[NotEqual] = exchange(scalarNotEqualAVX2)
 	v.Binary[Less] = binaryLessAVX2
-	v.BinaryScalar[Less] = scalarLessAVX2
-	v.ScalarBinary[Less] = exchange(scalarGreaterAVX2)
 	v.Binary[LessEqual] = binaryLessEqualAVX2
-	v.BinaryScalar[LessEqual] = scalarLessEqualAVX2
-	v.ScalarBinary[LessEqual] = exchange(scalarGreaterEqualAVX2)
 	v.Binary[Greater] = binaryGreaterAVX2
-	v.BinaryScalar[Greater] = scalarGreaterAVX2
-	v.ScalarBinary[Greater] = exchange(scalarLessAVX2)
 	v.Binary[GreaterEqual] = binaryGreaterEqualAVX2
-	v.BinaryScalar[GreaterEqual] = scalarGreaterEqualAVX2
-	v.ScalarBinary[GreaterEqual] = exchange(scalarLessEqualAVX2)
 	v.Binary[And] = binaryAndAVX2
-	v.BinaryScalar[And] = scalarAndAVX2
-	v.ScalarBinary[And] = exchange(scalarAndAVX2)
 	v.Binary[Or] = binaryOrAVX2
-	v.BinaryScalar[Or] = scalarOrAVX2
-	v.ScalarBinary[Or] = exchange(scalarOrAVX2)
 	v.Binary[Xor] = binaryXorAVX2
-	v.BinaryScalar[Xor] = scalarXorAVX2
-	v.ScalarBinary[Xor] = exchange(scalarXorAVX2)
 	v.Binary[SiLUGrad] = binarySiLUGradAVX2
-	v.BinaryScalar[SiLUGrad] = scalarSiLUGradAVX2
-	v.ScalarBinary[SiLUGrad] = bySiLUGradAVX2
 	v.Binary[GeluTanhGrad] = binaryGeluTanhGradAVX2
-	v.BinaryScalar[GeluTanhGrad] = scalarGeluTanhGradAVX2
-	v.ScalarBinary[GeluTanhGrad] = byGeluTanhGradAVX2
 	v.Binary[LogisticGrad] = binaryLogisticGradAVX2
-	v.BinaryScalar[LogisticGrad] = scalarLogisticGradAVX2
-	v.ScalarBinary[LogisticGrad] = byLogisticGradAVX2
 	v.Binary[TanhGrad] = binaryTanhGradAVX2
+}
+
+func fillBinaryScalarAVX2(v *Vector) {
+	v.BinaryScalar[Add] = scalarAddAVX2
+	v.BinaryScalar[Sub] = scalarSubAVX2
+	v.BinaryScalar[Mul] = scalarMulAVX2
+	v.BinaryScalar[Div] = scalarDivAVX2
+	v.BinaryScalar[Max] = scalarMaxAVX2
+	v.BinaryScalar[Min] = scalarMinAVX2
+	v.BinaryScalar[Equal] = scalarEqualAVX2
+	v.BinaryScalar[NotEqual] = scalarNotEqualAVX2
+	v.BinaryScalar[Less] = scalarLessAVX2
+	v.BinaryScalar[LessEqual] = scalarLessEqualAVX2
+	v.BinaryScalar[Greater] = scalarGreaterAVX2
+	v.BinaryScalar[GreaterEqual] = scalarGreaterEqualAVX2
+	v.BinaryScalar[And] = scalarAndAVX2
+	v.BinaryScalar[Or] = scalarOrAVX2
+	v.BinaryScalar[Xor] = scalarXorAVX2
+	v.BinaryScalar[SiLUGrad] = scalarSiLUGradAVX2
+	v.BinaryScalar[GeluTanhGrad] = scalarGeluTanhGradAVX2
+	v.BinaryScalar[LogisticGrad] = scalarLogisticGradAVX2
 	v.BinaryScalar[TanhGrad] = scalarTanhGradAVX2
+}
+
+func fillScalarBinaryAVX2(v *Vector) {
+	v.ScalarBinary[Add] = exchange(scalarAddAVX2)
+	v.ScalarBinary[Sub] = bySubAVX2
+	v.ScalarBinary[Mul] = exchange(scalarMulAVX2)
+	v.ScalarBinary[Div] = byDivAVX2
+	v.ScalarBinary[Max] = exchange(scalarMaxAVX2)
+	v.ScalarBinary[Min] = exchange(scalarMinAVX2)
+	v.ScalarBinary[Equal] = exchange(scalarEqualAVX2)
+	v.ScalarBinary[NotEqual] = exchange(scalarNotEqualAVX2)
+	v.ScalarBinary[Less] = exchange(scalarGreaterAVX2)
+	v.ScalarBinary[LessEqual] = exchange(scalarGreaterEqualAVX2)
+	v.ScalarBinary[Greater] = exchange(scalarLessAVX2)
+	v.ScalarBinary[GreaterEqual] = exchange(scalarLessEqualAVX2)
+	v.ScalarBinary[And] = exchange(scalarAndAVX2)
+	v.ScalarBinary[Or] = exchange(scalarOrAVX2)
+	v.ScalarBinary[Xor] = exchange(scalarXorAVX2)
+	v.ScalarBinary[SiLUGrad] = bySiLUGradAVX2
+	v.ScalarBinary[GeluTanhGrad] = byGeluTanhGradAVX2
+	v.ScalarBinary[LogisticGrad] = byLogisticGradAVX2
 	v.ScalarBinary[TanhGrad] = byTanhGradAVX2
+}
+
+func fillTernaryAVX2(v *Vector) {
 	v.Ternary[MulAdd] = ternaryMulAddAVX2
 	v.Ternary[MulSub] = ternaryMulSubAVX2
 	v.Ternary[NegMulAdd] = ternaryNegMulAddAVX2

@@ -21,7 +21,7 @@ type winogradFilter struct {
 
 const (
 	filterBlockFloats = 36 << 15 // of V and Z of a block
-	filterTerms       = 48       // of a sum before it is added to U
+	filterTerms       = 64       // of a sum before it is added to U
 	filterSpan        = 1024     // tiles of a span
 )
 
