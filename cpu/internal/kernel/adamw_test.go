@@ -129,7 +129,7 @@ func TestAdamWWorkers(t *testing.T) {
 func TestAdamWLengths(t *testing.T) {
 	forTiers(t, func(t *testing.T, set *Set) {
 		c := adamwStep.coefficients()
-		for n := range 70 {
+		for n := range lengths {
 			got, want := adamwTensors([]int{n})[0], adamwTensors([]int{n})[0]
 			w, check := guarded(t, n)
 			copy(w, got.W)

@@ -110,7 +110,7 @@ func TestConversionLengths(t *testing.T) {
 	reference := conversionsReference()
 	forTiers(t, func(t *testing.T, set *Set) {
 		v := &set.Vector
-		for n := range 70 {
+		for n := range lengths {
 			x := make([]float32, n)
 			small := make([]float32, n)
 			i32, u8, u16 := make([]int32, n), make([]uint8, n), make([]uint16, n)

@@ -30,13 +30,13 @@ func TestPhiloxKnownAnswers(t *testing.T) {
 func TestPhiloxLengths(t *testing.T) {
 	const key = 0x123456789abcdef0
 	for _, c := range []Counter{{5, 9}, {math.MaxUint64 - 2, 7}, {math.MaxUint64 - 20, math.MaxUint64}, {1<<32 - 3, 0}} {
-		want := make([]uint32, 150)
+		want := make([]uint32, lengths)
 		philoxFill(want, key, c)
-		wantUniform, wantNormal := make([]float32, 150), make([]float32, 150)
+		wantUniform, wantNormal := make([]float32, lengths), make([]float32, lengths)
 		uniformFill(wantUniform, key, c)
 		normalFill(wantNormal, key, c)
 		forTiers(t, func(t *testing.T, set *Set) {
-			for n := range 150 {
+			for n := range lengths {
 				words := make([]uint32, n+1)
 				words[n] = 77
 				set.Vector.Philox(words[:n], key, c)

@@ -301,7 +301,7 @@ func TestTernary(t *testing.T) {
 // TestElementwiseLengths runs every entry at every small length, at an odd address and in place: the bits of an element
 // must not depend on where it stands, and nothing may be written beside the block.
 func TestElementwiseLengths(t *testing.T) {
-	const most = 150
+	const most = lengths
 	rng := rand.New(rand.NewPCG(7, 8))
 	a, b, c := normal(rng, most), normal(rng, most), normal(rng, most)
 	a[77] = 3e6 // beyond the range of Sin
