@@ -26,7 +26,7 @@ func baseText(tokens int64, batch, length int) Config {
 // a row of its own. In rows of many equations the network takes far longer to find out which digits belong together.
 func equations() Config {
 	const batch, length = 128, 10
-	c := baseText(4_500_000, batch, length)
+	c := baseText(3_750_000, batch, length)
 	t := c.Text
 	t.Source, t.Equations = TextEquations, &text.Equations{Documents: 100_000, Each: 1, Min: 10, Max: 49}
 	t.Tokenizer = text.TokenizerConfig{Kind: text.KindChars, Alphabet: text.EquationAlphabet}
