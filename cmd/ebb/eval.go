@@ -86,7 +86,7 @@ func (c *evalCmd) Run(a *app) error {
 		return err
 	}
 	defer engine.Finalize()
-	subject := assess.Subject{Config: t.config, Model: t.model, Weights: t.weights, Engine: engine, HeldOut: set}
+	subject := assess.Subject{Config: t.config, Model: t.model, Weights: t.weights, Engine: engine, HeldOut: set, Seen: t.images}
 	if c.wanted() {
 		return c.wholeReport(ctx, a, t, subject)
 	}

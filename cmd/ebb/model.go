@@ -33,6 +33,7 @@ type trained struct {
 	model   *recipe.Model // nil for text
 	weights *model.Scope
 	seen    string // what is known of the weights' training
+	images  int64  // that they were trained on; tokens of text
 
 	text      *recipe.TextModel // nil for pictures
 	tokenizer text.Tokenizer
@@ -96,7 +97,7 @@ func (f *modelFlags) file(t *trained, network train.Network) (*safetensors.File,
 		if f.Weights != "" || f.Checkpoint != "last" {
 			return nil, usage(fmt.Errorf("%s is a model folder and has one set of weights: leave out --weights and --checkpoint, or name the run", f.Path))
 		}
-		t.seen = f.Path
+		t.seen, t.images = f.Path, t.config.Train.Images
 		return openWeights(path, network)
 	}
 	group, err := f.group(t.config)
@@ -107,7 +108,7 @@ func (f *modelFlags) file(t *trained, network train.Network) (*safetensors.File,
 	if err != nil {
 		return nil, err
 	}
-	t.seen = fmt.Sprintf("%s, step %d", f.Path, c.Step)
+	t.seen, t.images = fmt.Sprintf("%s, step %d", f.Path, c.Step), c.Step*int64(t.config.Train.Batch)
 	return c.Group(group)
 }
 

@@ -42,7 +42,7 @@ type rule func(found, Context) (report.Advice, bool)
 // no advice.
 func Advise(sections []report.Section, c Context) (all []report.Advice) {
 	f := figures(sections)
-	rules := []rule{leaking, overfitting, copying, weakBand, longAverage, strongGuidance, unfinished}
+	rules := []rule{leaking, unusual, overfitting, copying, weakBand, longAverage, strongGuidance, unfinished}
 	if c.Text {
 		rules = textRules()
 	}
@@ -90,6 +90,17 @@ func leaking(f found, c Context) (a report.Advice, ok bool) {
 		Command: fmt.Sprintf("ebb eval leaks %s HELD-OUT", c.data())}, true
 }
 
+// unusual: the error is clearly above what the recipe reaches after as many images.
+func unusual(f found, c Context) (a report.Advice, ok bool) {
+	v, ok := f[referenceName]
+	if !ok || !(v.Interval.Low > 1+usual) {
+		return a, false
+	}
+	return report.Advice{Finding: fmt.Sprintf("The held-out error is %.2f times what recipe %s reaches after as many images.", v.Value, c.Recipe),
+		Try:     "Something differs from the recipe: look at the pictures, at the learning rate, and whether the loss jumped; a search over the rate takes minutes.",
+		Command: fmt.Sprintf("ebb tune %s --data %s --time 30m", c.Recipe, c.data())}, true
+}
+
 // overfitting: the gap is there, and no longer small beside the error.
 func overfitting(f found, c Context) (a report.Advice, ok bool) {
 	gap, ok := f[gapName]
@@ -135,10 +146,10 @@ func weakBand(f found, c Context) (a report.Advice, ok bool) {
 	return a, false
 }
 
-// longAverage: the raw weights beat the average.
+// longAverage: the raw weights beat the average, by more than a hundredth of the error.
 func longAverage(f found, c Context) (a report.Advice, ok bool) {
 	v, ok := f[rawName]
-	if !ok || !(v.Interval.High < 0) {
+	if !ok || !(v.Interval.High < 0) || -v.Value < 0.01*f["eps-MSE"].Value {
 		return a, false
 	}
 	return report.Advice{Finding: fmt.Sprintf("The average is worse than the weights it averages (eps-MSE by %.3g): it reaches too far back for a run of %d images.", -v.Value, c.Images),

@@ -15,7 +15,7 @@ func figure(name string, value, low, high float64) eval.Figure {
 // healthy is a report that calls for no advice.
 func healthy() map[string]eval.Figure {
 	all := map[string]eval.Figure{}
-	for _, f := range []eval.Figure{figure("eps-MSE", 0.03, 0.029, 0.031), figure(gapName, 0.0001, -0.0002, 0.0004), figure(rawName, 0.001, 0.0005, 0.002),
+	for _, f := range []eval.Figure{figure("eps-MSE", 0.03, 0.029, 0.031), figure(referenceName, 1.12, 1.05, 1.19), figure(gapName, 0.0001, -0.0002, 0.0004), figure(rawName, 0.001, 0.0005, 0.002),
 		figure(leakName, 0, 0, 0.001), figure("copy rate-pixels", 0, 0, 0.01), figure("held-out copy rate-pixels", 0, 0, 0.01),
 		figure(skillName("low"), 0.3, 0.28, 0.32), figure(skillName("middle"), 0.5, 0.48, 0.52), figure(skillName("high"), 0.4, 0.38, 0.42),
 		figure("precision-dct8-1k", 0.7, 0.65, 0.75), figure("recall-dct8-1k", 0.6, 0.55, 0.65)} {
@@ -50,6 +50,7 @@ func TestAdvice(t *testing.T) {
 		want    string // in the command
 	}{
 		{"leak", []eval.Figure{figure(leakName, 0.05, 0.04, 0.06)}, nil, "ebb eval leaks pictures"},
+		{"what recipe folder reaches", []eval.Figure{figure(referenceName, 1.3, 1.25, 1.35)}, nil, "ebb tune folder --data pictures"},
 		{"Overfitting", []eval.Figure{figure(gapName, 0.003, 0.002, 0.004)}, nil, "--set data.augment"},
 		{"Copying", []eval.Figure{{Name: "copy rate-pixels", Space: "pixels", Value: 0.5, Interval: eval.Interval{Low: 0.4, High: 0.6}}}, nil, "augment"},
 		{"low noise", []eval.Figure{figure(skillName("low"), 0.02, 0.01, 0.03)}, nil, "diffusion.shift=0.5"},

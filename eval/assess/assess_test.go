@@ -10,6 +10,7 @@ import (
 	"github.com/ebb-ml/ebb/diffusion"
 	"github.com/ebb-ml/ebb/eval"
 	"github.com/ebb-ml/ebb/eval/assess"
+	"github.com/ebb-ml/ebb/eval/features"
 	"github.com/ebb-ml/ebb/eval/report"
 	"github.com/ebb-ml/ebb/recipe"
 	"github.com/ebb-ml/ebb/sample"
@@ -147,4 +148,53 @@ func TestCopiesAreFound(t *testing.T) {
 	if section.Figures[0].Value < 0.9 {
 		t.Errorf("of pictures of training %v are found to be copies", section.Figures[0].Value)
 	}
+}
+
+// TestConditional takes fresh letters for samples, and judges them by a classifier that has only begun to learn: they are oftener of the class
+// asked for than if they had been asked for as the next letter, and no class is far from its held-out pictures.
+func TestConditional(t *testing.T) {
+	s, ctx := subject(t), context.Background()
+	sets, err := s.Config.Open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.HeldOut = data.First(sets.Valid, 520)
+	config := features.ClassifierConfig{Widths: []int{16, 32}, Images: 4800, Batch: 32, LearningRate: 0.006, Seed: 3}
+	judge, err := features.TrainClassifier(ctx, s.Engine, data.First(sets.Train, 2600), config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer judge.Close()
+	samples := data.First(sets.Train, 520)
+	section, err := s.Conditional(ctx, samples, judge)
+	checkFigures(t, section, err, 2+26)
+	wrong, err := s.Conditional(ctx, shifted{samples}, judge)
+	checkFigures(t, wrong, err, 2+26)
+	if len(section.Charts) != 2 || len(section.Charts[1].Labels) != 26 {
+		t.Errorf("%d charts", len(section.Charts))
+	}
+	if section.Figures[0].Interval.Low < 1.5/26 || wrong.Figures[0].Value > section.Figures[0].Value/2 {
+		t.Errorf("of the class asked for: %v, shifted %v", section.Figures[0], wrong.Figures[0])
+	}
+	near, far := 0, 0
+	for i := range 26 {
+		if section.Figures[2+i].Interval.Low <= 0 {
+			near++
+		}
+		if wrong.Figures[2+i].Interval.Low > 0 {
+			far++
+		}
+	}
+	if near < 22 || far < 13 {
+		t.Errorf("%d of 26 classes are near their held-out pictures, %d are far if they are others", near, far)
+	}
+}
+
+// shifted gives each picture the label of the next class.
+type shifted struct{ data.Set }
+
+func (s shifted) Entry(i int) data.Entry {
+	e := s.Set.Entry(i)
+	e.Label = (e.Label + 1) % 26
+	return e
 }

@@ -39,9 +39,69 @@ func (s *Subject) Conditional(ctx context.Context, samples data.Set, classifier 
 	}
 	chart.Series = []plot.Series{series}
 	section.Charts = []plot.Chart{chart}
+	if err := s.classDistances(ctx, &section, samples, requested, classifier); err != nil {
+		return section, err
+	}
 	section.Summary = fmt.Sprintf("A classifier that is right on %.0f %% of held-out pictures takes %.0f %% of the samples for the class asked for.",
 		100*a.HeldOut.Value, 100*a.Share.Value)
 	return section, nil
+}
+
+// fewestOfClass is how many samples and held-out pictures a class needs for a distance of its own.
+const fewestOfClass = 10
+
+// classDistances adds the kernel distance of each class from its held-out pictures, in the classifier's features: of few pictures it is the one
+// that is not biased.
+func (s *Subject) classDistances(ctx context.Context, section *report.Section, samples data.Set, requested []int32, classifier *features.Classifier) error {
+	real, err := s.seen(ctx, s.HeldOut, s.HeldOut.Len())
+	if err != nil {
+		return err
+	}
+	known, err := classifier.Requested(real)
+	if err != nil {
+		return nil // held-out pictures of other classes, or of none, have no distance by class
+	}
+	space := classifier.Space()
+	x, err := s.extract(ctx, samples, space)
+	if err != nil {
+		return err
+	}
+	y, err := s.extract(ctx, real, space)
+	if err != nil {
+		return err
+	}
+	bars := plot.Series{Name: "KID", Style: plot.Bars}
+	chart := plot.Chart{Title: "Distance of each class from its held-out pictures", X: "class", Y: "KID in the classifier's features", ZeroY: true}
+	for k, name := range classifier.Classes() {
+		of, among := rowsOf(x, requested, int32(k)), rowsOf(y, known, int32(k))
+		if min(of.N, among.N) < fewestOfClass {
+			continue
+		}
+		f, err := eval.KID(ctx, s.Engine, space.Name, of, among)
+		if err != nil {
+			return err
+		}
+		f.Name += " of " + name
+		section.Figures = append(section.Figures, f)
+		chart.Labels, bars.X = append(chart.Labels, shorten(name)), append(bars.X, float64(len(bars.X)))
+		bars.Y, bars.Low, bars.High = append(bars.Y, float64(f.Value)), append(bars.Low, f.Interval.Low), append(bars.High, f.Interval.High)
+	}
+	if len(bars.X) > 0 {
+		chart.Series = []plot.Series{bars}
+		section.Charts = append(section.Charts, chart)
+	}
+	return nil
+}
+
+// rowsOf are the vectors of one class.
+func rowsOf(m eval.Matrix, classes []int32, class int32) eval.Matrix {
+	var index []int
+	for i, c := range classes {
+		if c == class {
+			index = append(index, i)
+		}
+	}
+	return m.Take(index)
 }
 
 // shorten keeps names of classes apart below narrow bars.

@@ -69,6 +69,7 @@ func (s *Subject) Denoising(ctx context.Context, c Settings) (report.Section, er
 	section.Charts = s.curveCharts(curves)
 	section.Charts[0].Series = append(section.Charts[0].Series, yardstick.series(held.Sigmas))
 	section.Summary = s.denoisingSummary(section.Figures)
+	s.addReference(&section, held)
 	return section, nil
 }
 

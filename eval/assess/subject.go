@@ -22,6 +22,7 @@ type Subject struct {
 	Weights *model.Scope // that are judged, usually an average
 	Raw     *model.Scope // the weights as they were trained, to compare with; nil: not
 	Engine  compute.Backend
+	Seen    int64    // images that they were trained on, for the recipe's reference; 0: not known
 	HeldOut data.Set // pictures that training did not see
 	Train   data.Set // pictures of training; nil: what needs them is left out
 	// Request says how samples are drawn; its Seed, Count and Batch are replaced.
