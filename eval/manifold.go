@@ -67,19 +67,11 @@ type counts struct {
 
 // fill compares every pair. Rows of a block are worked on in parallel, and what belongs to a column afterwards.
 func (c *counts) fill(ctx context.Context, b compute.Backend, x, y Matrix, radiiX, radiiY, radiiY5 []float32) error {
-	xx, yy := squaredNorms(x), squaredNorms(y)
-	var distances []float32
-	return products(ctx, b, x, y, func(block productBlock) error {
-		if len(distances) < len(block.values) {
-			distances = make([]float32, len(block.values))
-		}
+	return finished(ctx, b, x, y, squaredDistances, func(block productBlock) error {
 		eachRow(block.rows, func(r int) {
 			i := block.first + r
 			row := block.values[r*block.columns:][:block.columns]
-			to := distances[r*block.columns:][:block.columns]
-			for j, v := range row {
-				d := max(xx[i]+yy[block.firstY+j]-2*v, 0)
-				to[j] = d
+			for j, d := range row {
 				if d <= radiiY[block.firstY+j] {
 					c.precise[i] = true
 				}
@@ -91,7 +83,7 @@ func (c *counts) fill(ctx context.Context, b compute.Backend, x, y Matrix, radii
 		eachRow(block.columns, func(r int) {
 			j := block.firstY + r
 			for i := range block.rows {
-				d := distances[i*block.columns+r]
+				d := block.values[i*block.columns+r]
 				c.recalled[j] = c.recalled[j] || d <= radiiX[block.first+i]
 				c.covered[j] = c.covered[j] || d < radiiY5[j]
 			}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
 )
 
 // Neighbour is a row of a matrix and its distance.
@@ -26,8 +27,8 @@ func Nearest(ctx context.Context, b compute.Backend, queries, reference Matrix, 
 func nearest(ctx context.Context, b compute.Backend, x, y Matrix, k int, self bool) ([][]Neighbour, error) {
 	// a few more candidates than asked for: rounding may have changed their order
 	best := make([]candidates, x.N)
-	norms := squaredNorms(y)
-	err := products(ctx, b, x, y, func(block productBlock) error {
+	nearness := func(xy, _, yy *graph.Node) *graph.Node { return graph.Sub(yy, graph.MulScalar(xy, 2)) } // the squared distance but for |x|²
+	err := finished(ctx, b, x, y, nearness, func(block productBlock) error {
 		eachRow(block.rows, func(i int) {
 			c := &best[block.first+i]
 			if c.most == 0 {
@@ -37,7 +38,7 @@ func nearest(ctx context.Context, b compute.Backend, x, y Matrix, k int, self bo
 			if self {
 				skip = block.first + i - block.firstY
 			}
-			c.scan(block.values[i*block.columns:][:block.columns], norms[block.firstY:][:block.columns], block.firstY, skip)
+			c.scan(block.values[i*block.columns:][:block.columns], block.firstY, skip)
 		})
 		return nil
 	})
@@ -57,11 +58,10 @@ type candidates struct {
 	index []int32
 }
 
-// scan looks at a row of products with the vectors from first on; skip is left out.
-func (c *candidates) scan(row, norms []float32, first, skip int) {
-	norms = norms[:len(row)]
-	for j, xy := range row {
-		if v := norms[j] - 2*xy; v < c.limit && j != skip {
+// scan looks at the values of the vectors from first on; skip is left out.
+func (c *candidates) scan(row []float32, first, skip int) {
+	for j, v := range row {
+		if v < c.limit && j != skip {
 			c.insert(v, int32(first+j))
 		}
 	}
@@ -112,15 +112,11 @@ func squaredDistance(x, y []float32) float64 {
 // Distances is the matrix of Euclidean distances between all rows of x and all rows of y, [x.N, y.N].
 func Distances(ctx context.Context, b compute.Backend, x, y Matrix) (Matrix, error) {
 	x, y = centred(x, y)
-	xx, yy := squaredNorms(x), squaredNorms(y)
 	out := NewMatrix(x.N, y.N)
-	err := products(ctx, b, x, y, func(block productBlock) error {
+	root := func(xy, xx, yy *graph.Node) *graph.Node { return graph.Sqrt(squaredDistances(xy, xx, yy)) }
+	err := finished(ctx, b, x, y, root, func(block productBlock) error {
 		eachRow(block.rows, func(i int) {
-			to := out.Row(block.first + i)[block.firstY:][:block.columns]
-			norms, row := yy[block.firstY:][:len(to)], block.values[i*block.columns:][:len(to)]
-			for j := range to {
-				to[j] = float32(math.Sqrt(float64(max(xx[block.first+i]+norms[j]-2*row[j], 0))))
-			}
+			copy(out.Row(block.first + i)[block.firstY:][:block.columns], block.values[i*block.columns:])
 		})
 		return nil
 	})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 
 	"github.com/ebb-ml/ebb/data"
 	"github.com/ebb-ml/ebb/internal/inorder"
@@ -159,21 +158,35 @@ func dctBlock(basis *[8][8]float64, x []float64, width int) (out [64]float64) {
 
 // centred subtracts the mean of the second matrix from copies of both: distances stay, and lose fewer digits in matrix products.
 func centred(x, y Matrix) (Matrix, Matrix) {
-	mean := make([]float64, y.D)
-	for i := range y.N {
-		for j, v := range y.Row(i) {
-			mean[j] += float64(v) / float64(y.N)
-		}
-	}
+	mean := columnMeans(y)
 	shift := func(m Matrix) Matrix {
-		m.Data = slices.Clone(m.Data)
+		out := NewMatrix(m.N, m.D)
 		eachRow(m.N, func(i int) {
-			row := m.Row(i)
-			for j := range row {
-				row[j] -= float32(mean[j])
+			to := out.Row(i)
+			for j, v := range m.Row(i) {
+				to[j] = v - mean[j]
 			}
 		})
-		return m
+		return out
 	}
 	return shift(x), shift(y)
+}
+
+// columnMeans sums columns of a matrix in double precision, a range of columns on each core, so that their number changes nothing.
+func columnMeans(m Matrix) []float32 {
+	const width = 256
+	out := make([]float32, m.D)
+	eachRow((m.D+width-1)/width, func(part int) {
+		first, last := part*width, min((part+1)*width, m.D)
+		sum := make([]float64, last-first)
+		for i := range m.N {
+			for j, v := range m.Row(i)[first:last] {
+				sum[j] += float64(v)
+			}
+		}
+		for j, s := range sum {
+			out[first+j] = float32(s / float64(m.N))
+		}
+	})
+	return out
 }
