@@ -130,7 +130,7 @@ func (c Config) Task(m *Model) (*train.Denoising, error) {
 		return nil, err
 	}
 	dropout := c.Network.UNet != nil && c.Network.UNet.Dropout > 0 || c.Network.DiT != nil && c.Network.DiT.Dropout > 0
-	t := &train.Denoising{Network: m.Network, Objective: o, Shape: m.Shape, Classes: m.Classed, Null: m.Null, Dropout: dropout}
+	t := &train.Denoising{Network: m.Network, Objective: o, Shape: m.Shape, Classes: m.Classed, Null: m.Null, Blind: !c.Network.Conditional, Dropout: dropout}
 	if c.Data.Augment > 0 {
 		t.Augment = data.AugmentDim
 	}

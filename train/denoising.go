@@ -25,6 +25,7 @@ type Denoising struct {
 	Shape     []int // of one sample, the channels last: [H, W, C], or [D]
 	Classes   bool  // the network takes a class
 	Null      int32 // the class that stands for none; it is the network's last
+	Blind     bool  // the network is never told a class, though it takes one: it is always told the null class
 	Dropout   bool  // the network drops activations while it trains
 	// Augment is how many numbers tell the network what augmentation did to a sample (data.Batch.Augment), 0 for none.
 	Augment int
@@ -80,7 +81,7 @@ func (b *denoisingBatch) Inputs(first, count int) ([]any, error) {
 	p := piece{X0: b.data.Images[first*size : (first+count)*size], Draws: &b.draws}
 	if t.Classes {
 		var err error
-		if p.Classes, err = labels(c, b.data.Labels, t.Null, b.step, first, count); err != nil {
+		if p.Classes, err = labels(c, t.told(b.data.Labels), t.Null, b.step, first, count); err != nil {
 			return nil, err
 		}
 	}
@@ -121,13 +122,21 @@ func (b *denoisingBatch) Offender() string {
 
 func notFinite(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }
 
+// told is what the network may know of the classes of rows.
+func (t *Denoising) told(labels []int32) []int32 {
+	if !t.Blind {
+		return labels
+	}
+	return slices.Repeat([]int32{-1}, len(labels))
+}
+
 // nullLabels gives rows without a label the null class, and refuses labels that the network has no class for.
 func nullLabels(labels []int32, null int32) error {
 	for i, l := range labels {
 		if l < 0 {
 			labels[i] = null
 		} else if l > null {
-			return fmt.Errorf("train: the data has a class %d, but the network knows %d classes: raise network.classes or mend the labels", l, null)
+			return fmt.Errorf("train: the data has a class %d, but the network knows %d classes: name all of them in data.classes, or mend the labels", l, null)
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ebb-ml/ebb/diffusion"
 	"github.com/ebb-ml/ebb/event"
@@ -95,7 +96,7 @@ func (h *HeldOut) measureBatch(ctx context.Context, weights *model.Scope, first 
 	if err != nil {
 		return err
 	}
-	labels := append([]int32(nil), b.Labels...)
+	labels := slices.Clone(h.task.told(b.Labels))
 	if h.task.Classes {
 		if err := nullLabels(labels, h.null); err != nil {
 			return err

@@ -43,7 +43,7 @@ func (s *session) verdict(ctx context.Context, r train.Result) ([]string, error)
 	switch {
 	case s.text != nil && s.config.Text.Source == recipe.TextEquations:
 		return s.judgeEquations(ctx, r)
-	case s.text == nil && s.config.Data.Source == recipe.Glyphs:
+	case s.text == nil && s.config.Data.Source == recipe.Glyphs && len(s.model.Classes) > 0:
 		right, total, err := s.judge(ctx, r.Weights)
 		if err != nil {
 			return nil, err

@@ -117,3 +117,17 @@ func TestNoFolder(t *testing.T) {
 	said{"train --run file/r --config tiny.toml --images 64", 5, "", `file.*not a directory.*choose a --run folder that can be written`}.check(t)
 	said{"train --run file --config tiny.toml --images 64", 5, "", `file.*choose a --run folder`}.check(t)
 }
+
+// A transformer that is not told classes learns from labelled pictures all the same.
+func TestUnconditionalTransformer(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "tiny.toml", tinyConfig)
+	for _, s := range []said{
+		{"train -q --run r --recipe glyphs --config tiny.toml --images 64 --set train.sample_every=0 --set network.kind=dit --set network.conditional=false " +
+			"--set network.dit.size=16 --set network.dit.patch=4 --set network.dit.layers=1 --set network.dit.heads=1 --set network.dit.head_dim=16", 0, "", ""},
+		{"eval r --images 16", 0, "held-out error", ""},
+		{"sample r -n 1 --class A --out a.png", 2, "", "class"},
+	} {
+		s.check(t)
+	}
+}
