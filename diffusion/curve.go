@@ -57,7 +57,11 @@ func (c *Curve) Measure(ctx context.Context, d Denoiser, x0 []float32, size int,
 			return fmt.Errorf("denoising error at sigma %.4g: %w", sigma, err)
 		}
 		for i := range len(x0) / size {
-			c.X0[k] = append(c.X0[k], squaredDistance(x0[i*size:][:size], clean[i*size:][:size])/float64(size))
+			e := squaredDistance(x0[i*size:][:size], clean[i*size:][:size]) / float64(size)
+			if math.IsNaN(e) || math.IsInf(e, 0) {
+				return fmt.Errorf("denoising error at sigma %.4g: the network's estimate of sample %d is not finite: its weights diverged", sigma, i)
+			}
+			c.X0[k] = append(c.X0[k], e)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/ebb-ml/ebb/diffusion"
 	"github.com/gomlx/compute"
@@ -68,12 +69,21 @@ func (g *Generator) Draw(ctx context.Context, r Request, yield func(first int, x
 		if err := g.drawBatch(ctx, r, r.First+done, x); err != nil {
 			return err
 		}
-		if err := yield(r.First+done, x[:min(batch, r.Count-done)*g.size]); err != nil {
+		drawn := x[:min(batch, r.Count-done)*g.size]
+		if i := slices.IndexFunc(drawn, notFinite); i >= 0 {
+			return fmt.Errorf("number %d of sample %d is %v: %w", i%g.size, r.First+done+i/g.size, drawn[i], ErrDiverged)
+		}
+		if err := yield(r.First+done, drawn); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// ErrDiverged is the error of samples that are not finite.
+var ErrDiverged = errors.New("sample: the network or the sampler diverged; try other weights, more steps or less guidance")
+
+func notFinite(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }
 
 // drawBatch draws the samples from number first on that fill x.
 func (g *Generator) drawBatch(ctx context.Context, r Request, first int, x []float32) error {

@@ -70,6 +70,9 @@ func (t *Trainer) sample(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("train: drawing samples after %d %s: %w", t.state.Seen, t.Task.Unit().Name, err)
 	}
+	if path == "" { // there are none
+		return nil
+	}
 	return t.emit(event.Sampled{Path: path, PNG: png})
 }
 

@@ -73,6 +73,9 @@ func fromFile(f *safetensors.File, name string, v *model.Variable) (*tensors.Ten
 	if err != nil {
 		return nil, err
 	}
+	if i := slices.IndexFunc(values, notFinite); i >= 0 {
+		return nil, fmt.Errorf("train: number %d of tensor %s is %v: the weights are of a run that diverged, or damaged; take an earlier checkpoint", i, name, values[i])
+	}
 	return tensors.FromFlatDataAndDimensions(values, v.Shape().Dimensions...), nil
 }
 

@@ -55,6 +55,7 @@ type evalResult struct {
 	SSIM     []float64     `json:"ssim,omitempty"`
 	CopyRate *float64      `json:"copy_rate,omitempty"`
 	Figures  []eval.Figure `json:"figures,omitempty"` // of a whole report
+	Notes    []string      `json:"notes,omitempty"`   // on the held-out pictures
 }
 
 const evalLevels = 10
@@ -81,6 +82,15 @@ func (c *evalCmd) Run(a *app) error {
 		return withCode(exitData, err)
 	}
 	defer set.Close()
+	var notes []string
+	if len(c.Data) > 0 {
+		if notes, err = heldOutNotes(ctx, t.config, set); err != nil {
+			return withCode(exitData, err)
+		}
+	}
+	for _, n := range notes {
+		fmt.Fprintln(a.stderr, "note: "+n)
+	}
 	engine, err := c.open()
 	if err != nil {
 		return err
@@ -94,6 +104,7 @@ func (c *evalCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	r.Notes = notes
 	return r.print(a.stdout, c.JSON)
 }
 

@@ -140,6 +140,7 @@ func (c *evalCmd) raw(t *trained) (*model.Scope, error) {
 type part struct {
 	key     string
 	applies bool
+	needs   string // what it takes to apply
 	measure func(ctx context.Context) (report.Section, error)
 }
 
@@ -149,28 +150,29 @@ func (e *examination) parts() []part {
 	pictures := e.model.config.Data.Source != recipe.Points
 	files := e.model.config.Data.Source == recipe.Files || len(e.Data) > 0
 	return []part{
-		{"leaks", pictures && files && s.Train != nil, s.Leaks},
-		{"denoising", true, func(ctx context.Context) (report.Section, error) { return s.Denoising(ctx, c) }},
-		{"reconstruction", pictures, func(ctx context.Context) (report.Section, error) { return s.Reconstruction(ctx, c) }},
-		{"likelihood", pictures && c.Likelihood > 0, func(ctx context.Context) (report.Section, error) { return s.Likelihood(ctx, c) }},
-		{"distribution", pictures && c.Samples > 1, e.distribution},
-		{"classes", pictures && c.Samples > 1 && slices.Contains(e.Features, "train") && len(s.Model.Classes) > 1 && s.Train != nil, e.conditional},
-		{"copies", pictures && c.Samples > 1 && s.Train != nil, e.copies},
-		{"points", !pictures && c.Samples > 1, func(ctx context.Context) (report.Section, error) { return s.Points(ctx, c) }},
+		{"leaks", pictures && files && s.Train != nil, "pictures in files, and those of training (--train-data)", s.Leaks},
+		{"denoising", true, "", func(ctx context.Context) (report.Section, error) { return s.Denoising(ctx, c) }},
+		{"reconstruction", pictures, "a model of pictures", func(ctx context.Context) (report.Section, error) { return s.Reconstruction(ctx, c) }},
+		{"likelihood", pictures && c.Likelihood > 0, "a model of pictures, and --likelihood above 0", func(ctx context.Context) (report.Section, error) { return s.Likelihood(ctx, c) }},
+		{"distribution", pictures && c.Samples > 1, "a model of pictures, and --samples above 1", e.distribution},
+		{"classes", pictures && c.Samples > 1 && slices.Contains(e.Features, trainFeatures) && len(s.Model.Classes) > 1 && s.Train != nil,
+			"a model that was trained with classes, --features train, and the training pictures (--train-data)", e.conditional},
+		{"copies", pictures && c.Samples > 1 && s.Train != nil, "a model of pictures, those of training (--train-data), and --samples above 1", e.copies},
+		{"points", !pictures && c.Samples > 1, "a model of points", func(ctx context.Context) (report.Section, error) { return s.Points(ctx, c) }},
 	}
 }
 
 // report measures everything that is asked for and applies.
 func (e *examination) report(ctx context.Context) (*report.Report, error) {
 	r := &report.Report{Title: e.model.seen, Facts: e.facts()}
+	if err := e.checkParts(); err != nil {
+		return nil, err
+	}
 	for _, p := range e.parts() {
 		if len(e.Parts) > 0 && !slices.Contains(e.Parts, p.key) {
 			continue
 		}
 		if !p.applies {
-			if slices.Contains(e.Parts, p.key) {
-				return nil, usage(fmt.Errorf("--parts %s does not apply here: it may need --train-data, --samples, --features train or pictures with classes", p.key))
-			}
 			continue
 		}
 		s, err := e.section(ctx, p)
@@ -181,6 +183,16 @@ func (e *examination) report(ctx context.Context) (*report.Report, error) {
 	}
 	r.Advice = assess.Advise(r.Sections, e.advice())
 	return r, nil
+}
+
+// checkParts refuses parts that were asked for and do not apply, before any is measured.
+func (e *examination) checkParts() error {
+	for _, p := range e.parts() {
+		if slices.Contains(e.Parts, p.key) && !p.applies {
+			return usage(fmt.Errorf("--parts %s does not apply to %s: it needs %s", p.key, e.Path, p.needs))
+		}
+	}
+	return nil
 }
 
 // section measures one part, or reads it from the last time.

@@ -155,7 +155,7 @@ func (t *tuning) train(ctx context.Context) (err error) {
 	if s.text != nil {
 		r.Sample = (&textPreview{s: s}).draw
 	} else {
-		r.Sample = newPreview(s).draw
+		r.Sample = s.tolerant(newPreview(s).draw)
 	}
 	result, err := r.Train(ctx)
 	s.screen.done()

@@ -288,7 +288,7 @@ func (s *session) train(ctx context.Context, sets *recipe.Sets) (err error) {
 	if s.text != nil {
 		t.Sample = (&textPreview{s: s}).draw
 	} else {
-		t.Sample = withDistribution(s, sets.Valid, newPreview(s).draw)
+		t.Sample = s.tolerant(withDistribution(s, sets.Valid, newPreview(s).draw))
 	}
 	result, err := t.Train(ctx)
 	s.screen.done()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,11 +11,24 @@ import (
 	"github.com/ebb-ml/ebb/eval/assess"
 	"github.com/ebb-ml/ebb/event"
 	"github.com/ebb-ml/ebb/recipe"
+	"github.com/ebb-ml/ebb/sample"
 	"github.com/gomlx/gomlx/ml/model"
 )
 
 // sampleHook is the Sample hook of a train.Trainer.
 type sampleHook func(ctx context.Context, weights *model.Scope, seen int64) (path string, png []byte, err error)
+
+// tolerant lets a run go on although its samples are not finite: its own guard judges the weights.
+func (s *session) tolerant(draw sampleHook) sampleHook {
+	return func(ctx context.Context, weights *model.Scope, seen int64) (string, []byte, error) {
+		path, png, err := draw(ctx, weights, seen)
+		if errors.Is(err, sample.ErrDiverged) {
+			s.screen.say(fmt.Sprintf("after %d images no samples could be drawn: %v", seen, err))
+			return "", nil, nil
+		}
+		return path, png, err
+	}
+}
 
 // withDistribution lets a hook also measure how near samples come to held-out pictures, if held_out.distribution asks for it: each time the
 // same seeds and pictures, so that two numbers differ only by the weights.

@@ -2,6 +2,8 @@ package assess
 
 import (
 	"context"
+	"fmt"
+	"math"
 
 	"github.com/ebb-ml/ebb/data"
 	"github.com/ebb-ml/ebb/diffusion"
@@ -92,6 +94,9 @@ func (v *Individual) measure(ctx context.Context, s *Subject, d diffusion.Denois
 			for j, x0 := range x[i : i+size] {
 				e := float64(x0) - float64(y[i+j])
 				sum += e * e * factor
+			}
+			if math.IsNaN(sum) || math.IsInf(sum, 0) {
+				return fmt.Errorf("assess: the network's estimate of a picture at sigma %.4g is not finite: its weights diverged", sigma)
 			}
 			v.Eps[k] = append(v.Eps[k], sum)
 		}
