@@ -49,6 +49,7 @@ type Evaluated struct {
 	Weights string  `json:"weights"` // "raw", or the name of an average such as "ema"
 	Loss    Number  `json:"loss"`
 	Levels  []Level `json:"levels,omitempty"`
+	Seconds Number  `json:"seconds,omitempty"`  // that measuring took
 	Old     Number  `json:"old_loss,omitempty"` // of a fine-tuned model on held-out data of what it was trained on before
 
 	BitsPerChar Number `json:"bits_per_char,omitempty"` // of text, whose loss is in nats per token

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ebb-ml/ebb/event"
+	"github.com/gomlx/gomlx/ml/model"
 )
 
 func (t *Trainer) emit(body event.Body) error { return t.Folder.Emit(t.state.Step, t.state.Seen, body) }
@@ -34,7 +36,13 @@ func (t *Trainer) evaluate(ctx context.Context) (*float64, error) {
 		return t.scored, nil
 	}
 	defer t.meter.pause()()
-	raw, err := t.HeldOut(ctx, Weights(t.store))
+	measure := func(weights *model.Scope) (event.Evaluated, error) {
+		begin := time.Now()
+		e, err := t.HeldOut(ctx, weights)
+		e.Seconds = event.Number(time.Since(begin).Seconds())
+		return e, err
+	}
+	raw, err := measure(Weights(t.store))
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +52,7 @@ func (t *Trainer) evaluate(ctx context.Context) (*float64, error) {
 	}
 	used := raw
 	if len(t.Config.Averages) > 0 {
-		if used, err = t.HeldOut(ctx, t.best()); err != nil {
+		if used, err = measure(t.best()); err != nil {
 			return nil, err
 		}
 		used.Weights = t.Config.Averages[0].String()

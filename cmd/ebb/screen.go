@@ -124,7 +124,7 @@ func (s *screen) Write(e event.Event) error {
 		if b.Old > 0 {
 			line += fmt.Sprintf(", on the old data %.5f", float64(b.Old))
 		}
-		s.say(fmt.Sprintf("%s (%s weights)", line, b.Weights))
+		s.say(fmt.Sprintf("%s (%s weights, %.1f s)", line, b.Weights, float64(b.Seconds)))
 	case event.Sampled:
 		s.say(fmt.Sprintf("after %d %s: samples in %s", e.Seen, s.unit, b.Path))
 	case event.RolledBack:
