@@ -17,9 +17,11 @@ type watch struct {
 	Stale   int     `json:"stale"`    // evaluations since the best
 }
 
-// A held-out loss counts as risen when it is riseShare above the best, and risen for good after risePatience evaluations.
+// A held-out loss counts as risen when it is riseShare above the best, and risen for good after risePatience evaluations, or at once when it is
+// riseClear above: pictures and noise are the same each time, so that chance does not move it so far, and evaluations may be few.
 const (
 	riseShare    = 0.01
+	riseClear    = 0.03
 	risePatience = 3
 )
 
@@ -43,6 +45,9 @@ func (w *watch) evaluated(loss float64, seen int64, unit string) (alarm string) 
 	}
 	if loss > w.Best*(1+riseShare) && w.Last < w.AtBest {
 		w.Rising++
+		if loss > w.Best*(1+riseClear) {
+			w.Rising = max(w.Rising, risePatience)
+		}
 	} else {
 		w.Rising = 0
 	}
