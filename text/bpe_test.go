@@ -117,7 +117,7 @@ func TestTokenizerJSONRefuses(t *testing.T) {
 		{`"pre_tokenizer":{"type":"ByteLevel"`, `"pre_tokenizer":{"type":"UnicodeScripts"`, "UnicodeScripts"},
 		{`"id":346,"content":"<|endoftext|>"`, `"id":-7,"content":"<|endoftext|>"`, "has the id -7"},
 		{`"id":347,`, `"id":346,`, "both the id 346"},
-		{`"id":346,`, `"id":20000000,`, "the id 20000000 in a vocabulary of some 348"},
+		{`"id":346,`, `"id":20000000,`, "the id 20000000: for so few words"},
 		{`"!":0`, `"!":1`, "both the id 1"},
 		{`["Ġ","t"]`, `["Ġ","qqq"]`, "not in the vocabulary"},
 	} {
@@ -187,6 +187,8 @@ func FuzzReadTokenizer(f *testing.F) {
 	}
 	f.Add(file.Bytes())
 	f.Add([]byte(`{"ebb_tokenizer":"chars","alphabet":"abc","special":true}`))
+	f.Add([]byte(`{"normalizer":{"type":"NFKC"},"pre_tokenizer":{"type":"Metaspace","replacement":"▁"},"model":{"type":"Unigram","unk_id":0,"vocab":[["?",0],["▁a",-1.5]]}}`))
+	f.Add([]byte(`{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"\\s+(?!\\S)|\\s+"},"behavior":"Removed"},"model":{"type":"WordPiece","unk_token":"?","vocab":{"?":0,"a":1,"##b":2}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		tok, err := ReadTokenizer(bytes.NewReader(data))
 		if err != nil {

@@ -81,6 +81,7 @@ func TestBadText(t *testing.T) {
 		{train + "--data empty.txt", 3, "", `empty.txt: .*the corpus is empty`},
 		{train + "--data short.txt", 3, "", `short.txt: 9 tokens to train on are fewer than a row of 128: give more text, or set text.length lower`},
 		{"train --run r --recipe text-folder --data short.txt", 3, "", `short.txt`},
+		{"train --run r --recipe text-folder --data empty.txt", 3, "", `empty.txt: there is no text in it`},
 		{train + "--data latin.txt --set text.encoding=strict", 3, "", `latin.txt.*byte 902 \(0xef\) is no UTF-8: convert the file, or allow`},
 		{train + "--data capital.txt", 3, "", `the character 'S' at byte 900 is not in the tokenizer's alphabet: clean the text, or choose another tokenizer`},
 		{train + "--data novel.txt --images 5", 2, "", `--images: recipe text-small is about text; say how many --tokens`},

@@ -19,6 +19,7 @@ type Tokenizer struct {
 	model     model
 	decode    []decodeStep
 	joined    bool // without a decoder words are joined by blanks
+	most      int  // ids there may be
 	pool      sync.Pool
 }
 

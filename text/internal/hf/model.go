@@ -73,12 +73,12 @@ func (t *Tokenizer) vocabulary(f *file, reserved func(string) bool) error {
 	if m.Dropout != nil && *m.Dropout != 0 {
 		return fmt.Errorf("the model drops merges at random (dropout %v)", *m.Dropout)
 	}
-	scores, err := t.readWords(&m)
+	scores, err := t.readWords(&m, len(f.Added))
 	if err != nil {
 		return err
 	}
 	for _, a := range f.Added {
-		if err := t.put(a.Content, a.ID, len(f.Added)); err != nil {
+		if err := t.put(a.Content, a.ID); err != nil {
 			return err
 		}
 	}
@@ -103,15 +103,16 @@ func (t *Tokenizer) vocabulary(f *file, reserved func(string) bool) error {
 	return err
 }
 
-// readWords fills words and ids; scores are those of Unigram.
-func (t *Tokenizer) readWords(m *modelFile) (scores []scored, err error) {
+// readWords fills words and ids, which added ones will follow; scores are those of Unigram.
+func (t *Tokenizer) readWords(m *modelFile, added int) (scores []scored, err error) {
 	t.ids = map[string]int32{}
 	if m.Type == "Unigram" {
 		if err := json.Unmarshal(m.Vocab, &scores); err != nil {
 			return nil, fmt.Errorf("the vocabulary: %w", err)
 		}
+		t.most = mostIDs(len(scores) + added)
 		for id, s := range scores {
-			if err := t.put(s.word, int32(id), len(scores)); err != nil {
+			if err := t.put(s.word, int32(id)); err != nil {
 				return nil, err
 			}
 		}
@@ -121,18 +122,22 @@ func (t *Tokenizer) readWords(m *modelFile) (scores []scored, err error) {
 	if err := json.Unmarshal(m.Vocab, &words); err != nil {
 		return nil, fmt.Errorf("the vocabulary: %w", err)
 	}
+	t.most = mostIDs(len(words) + added)
 	for w, id := range words {
-		if err := t.put(w, id, len(words)); err != nil {
+		if err := t.put(w, id); err != nil {
 			return nil, err
 		}
 	}
 	return nil, nil
 }
 
-// put gives a word its id. Files of few words may not claim much memory by a large id.
-func (t *Tokenizer) put(word string, id int32, count int) error {
-	if id < 0 || int(id) > 4*(len(t.words)+count)+1024 {
-		return fmt.Errorf("token %q has the id %d in a vocabulary of some %d", word, id, len(t.words)+count)
+// mostIDs is how many ids some words may have: files of few words may not claim much memory by a large id.
+func mostIDs(words int) int { return 4*words + 1024 }
+
+// put gives a word its id.
+func (t *Tokenizer) put(word string, id int32) error {
+	if id < 0 || int(id) >= t.most {
+		return fmt.Errorf("token %q has the id %d: for so few words ids are 0 to %d", word, id, t.most-1)
 	}
 	for int(id) >= len(t.words) {
 		t.words = append(t.words, "")
