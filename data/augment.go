@@ -103,8 +103,8 @@ func (t *transform) apply(x []float32, h, w, c int) {
 
 // sym6 is the scaling filter of the symlet with six vanishing moments (Daubechies 1992, table 8.2). It is orthonormal to
 // its even shifts, so that doubling and halving a picture with it, without a transformation between, changes nothing.
-func sym6() []float64 {
-	return []float64{
+func sym6() [12]float32 {
+	return [12]float32{
 		0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633, 0.4910559419267466, 0.787641141030194,
 		0.3379294217276218, -0.07263752278646252, -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148,
 	}
@@ -114,8 +114,7 @@ func sym6() []float64 {
 // end, is doubled with sym6, read bilinearly, and halved with sym6.
 func resample2(x []float32, h, w, c int, m affine) {
 	const reach = 6 // half the filter: extra samples around the output for the last filtering
-	f := sym6()
-	up, uh, uw := double(x, h, w, c, f)
+	up, uh, uw := double(x, h, w, c)
 	gh, gw := 2*h+2*reach, 2*w+2*reach
 	grid := make([]float32, gh*gw*c)
 	for y := range gh {
@@ -124,38 +123,51 @@ func resample2(x []float32, h, w, c int, m affine) {
 			bilinear(grid[(y*gw+i)*c:][:c], up, uh, uw, c, 2*(m[3]*qx+m[4]*qy+m[5]), 2*(m[0]*qx+m[1]*qy+m[2]))
 		}
 	}
-	halve(x, grid, h, w, c, gw, reach, f)
+	halve(x, grid, h, w, c)
 }
 
 // double returns one period of the doubled picture: sample u stands at position u/2 of the mirrored one.
-func double(x []float32, h, w, c int, f []float64) (out []float32, oh, ow int) {
+func double(x []float32, h, w, c int) (out []float32, oh, ow int) {
 	ph, pw := period(h), period(w)
 	oh, ow = 2*ph, 2*pw
+	across, down := taps(pw, w), taps(ph, h)
 	wide := make([]float32, h*ow*c)
 	for y := range h {
-		line(wide[y*ow*c:], x[y*w*c:], pw, w, c, c, c, f)
+		across.apply(wide[y*ow*c:][:ow*c], x[y*w*c:][:w*c], c)
 	}
 	out = make([]float32, oh*ow*c)
-	line(out, wide, ph, h, ow*c, ow*c, ow*c, f)
+	down.apply(out, wide, ow*c)
 	return out, oh, ow
 }
 
 // period is after how many pixels a side of n pixels, mirrored at both ends, repeats.
 func period(n int) int { return max(2*n-2, 1) }
 
-// line doubles along one axis: n positions, each of width samples, lie stride apart; the result is 2·p positions.
-func line(dst, src []float32, p, n, width, srcStride, dstStride int, f []float64) {
-	acc := make([]float64, width)
-	for u := range 2 * p {
-		clear(acc)
-		for k := (u + 5) & 1; k < len(f); k += 2 {
-			i := fold((u+5-k)/2, p, n) * srcStride
-			for j := range acc {
-				acc[j] += f[k] * float64(src[i+j])
-			}
+// doubling says for each position of a doubled side from which six pixels it comes.
+type doubling [][6]int
+
+// taps is the doubling of a side of n pixels, mirrored with period p.
+func taps(p, n int) doubling {
+	d := make(doubling, 2*p)
+	for u := range d {
+		for t := range d[u] {
+			d[u][t] = fold((u+5-(u+5)&1)/2-t, p, n)
 		}
-		for j, v := range acc {
-			dst[u*dstStride+j] = float32(v)
+	}
+	return d
+}
+
+// apply doubles a side whose positions are of width samples each.
+func (d doubling) apply(dst, src []float32, width int) {
+	f := sym6()
+	for u, from := range d {
+		k := (u + 5) & 1
+		f0, f1, f2, f3, f4, f5 := f[k], f[k+2], f[k+4], f[k+6], f[k+8], f[k+10]
+		out := dst[u*width:][:width]
+		s0, s1, s2 := src[from[0]*width:][:len(out)], src[from[1]*width:][:len(out)], src[from[2]*width:][:len(out)]
+		s3, s4, s5 := src[from[3]*width:][:len(out)], src[from[4]*width:][:len(out)], src[from[5]*width:][:len(out)]
+		for j := range out {
+			out[j] = f0*s0[j] + f1*s1[j] + f2*s2[j] + f3*s3[j] + f4*s4[j] + f5*s5[j]
 		}
 	}
 }
@@ -174,37 +186,51 @@ func bilinear(dst, src []float32, h, w, c int, y, x float64) {
 	fy, fx := math.Floor(y), math.Floor(x)
 	wy, wx := float32(y-fy), float32(x-fx)
 	y0, x0 := wrap(fy, h), wrap(fx, w)
-	y1, x1 := (y0+1)%h, (x0+1)%w
-	for ch := range c {
-		top := src[(y0*w+x0)*c+ch]*(1-wx) + src[(y0*w+x1)*c+ch]*wx
-		bottom := src[(y1*w+x0)*c+ch]*(1-wx) + src[(y1*w+x1)*c+ch]*wx
+	y1, x1 := next(y0, h)*w, next(x0, w)*c
+	y0, x0 = y0*w, x0*c
+	a, b := src[y0*c+x0:][:len(dst)], src[y0*c+x1:][:len(dst)]
+	d, e := src[y1*c+x0:][:len(dst)], src[y1*c+x1:][:len(dst)]
+	for ch := range dst {
+		top := a[ch]*(1-wx) + b[ch]*wx
+		bottom := d[ch]*(1-wx) + e[ch]*wx
 		dst[ch] = top*(1-wy) + bottom*wy
 	}
 }
 
-func wrap(v float64, n int) int { return ((int(v) % n) + n) % n }
+// wrap brings a whole position into 0 … n-1; most are there or a period away.
+func wrap(v float64, n int) int {
+	i := int(v)
+	if uint(i) < uint(n) {
+		return i
+	}
+	return ((i % n) + n) % n
+}
 
-// halve filters grid, which starts reach samples before the picture, and keeps every second sample.
-func halve(x, grid []float32, h, w, c, gw, reach int, f []float64) {
-	gh := 2*h + 2*reach
-	rows := make([]float64, gh*w*c)
-	for y := range gh {
-		for i := range w {
-			for k, v := range f {
-				at := (y*gw + 2*i + k - 5 + reach) * c
-				for ch := range c {
-					rows[(y*w+i)*c+ch] += v * float64(grid[at+ch])
-				}
+func next(i, n int) int {
+	if i+1 == n {
+		return 0
+	}
+	return i + 1
+}
+
+// halve filters a grid that starts 6 samples before the picture, and keeps every second sample.
+func halve(x, grid []float32, h, w, c int) {
+	f, wide := sym6(), (2*w+12)*c
+	row := make([]float32, wide)
+	for y := range h {
+		clear(row)
+		for k, v := range f {
+			for i, g := range grid[(2*y+k+1)*wide:][:wide] {
+				row[i] += v * g
 			}
 		}
-	}
-	for y := range h {
 		for i := range w * c {
-			sum := 0.0
+			s := row[(2*(i/c)+1)*c+i%c:]
+			sum := float32(0)
 			for k, v := range f {
-				sum += v * rows[(2*y+k-5+reach)*w*c+i]
+				sum += v * s[k*c]
 			}
-			x[y*w*c+i] = float32(sum)
+			x[y*w*c+i] = sum
 		}
 	}
 }
