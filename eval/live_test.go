@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/ebb-ml/ebb/data"
+	"github.com/ebb-ml/ebb/internal/testkit"
 )
 
 // liveScript reads pairs of raw 8-bit pictures, 32 x 32 x 3, and prints skimage's measures of each.
@@ -26,11 +27,7 @@ print(json.dumps([[mean_squared_error(a, b), peak_signal_noise_ratio(a, b, data_
 
 // TestAgainstScikitImage compares real pictures with their blurred selves, where a Python with scikit-image is at hand.
 func TestAgainstScikitImage(t *testing.T) {
-	home, _ := os.UserHomeDir()
-	python := filepath.Join(home, ".cache", "ebb-peers", "bin", "python")
-	if _, err := os.Stat(python); err != nil {
-		t.Skip("no Python with scikit-image in ~/.cache/ebb-peers: golden.json has synthetic pictures instead")
-	}
+	python := testkit.Python(t, "skimage")
 	valid := cifar(t, "cifar10-valid.zip")
 	var raw []byte
 	var pairs [][2]*data.Picture

@@ -8,29 +8,17 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-)
 
-// peers is a Python with PyPI's tokenizers: the environment that ../shared/peers/setup makes, or $EBB_PEERS_PYTHON.
-func peers(t *testing.T) string {
-	t.Helper()
-	python := os.Getenv("EBB_PEERS_PYTHON")
-	if home, err := os.UserHomeDir(); python == "" && err == nil {
-		python = filepath.Join(home, ".cache/ebb-peers/bin/python")
-	}
-	if err := exec.Command(python, "-c", "import tokenizers").Run(); err != nil {
-		t.Skip("needs PyPI's tokenizers, in the environment that ../shared/peers/setup makes or the one that $EBB_PEERS_PYTHON names")
-	}
-	return python
-}
+	"github.com/ebb-ml/ebb/internal/testkit"
+)
 
 // Tokenizers of all kinds that PyPI's tokenizers made here and now give its ids on 10,000 lines of real text, and decode to its text; those
 // that were trained here are read there, and give our ids.
 func TestTokenizersLive(t *testing.T) {
-	python, lines, dir := peers(t), realLines(t), t.TempDir()
+	python, lines, dir := testkit.Python(t, "tokenizers"), realLines(t), t.TempDir()
 	ours, err := TrainBPE(docs(lines[:4000]...), BPEConfig{Vocab: 3000})
 	if err != nil {
 		t.Fatal(err)

@@ -10,23 +10,14 @@ import (
 	"testing"
 
 	"github.com/ebb-ml/ebb/data"
+	"github.com/ebb-ml/ebb/internal/testkit"
 	"github.com/ebb-ml/ebb/interop/safetensors"
 )
 
 // TestEqualsPeers compares whole roads, from 8-bit pictures to features, with pytorch-fid, torch-fidelity and transformers, given the same
-// random weights. EBB_PYTHON names a Python that has them (and torchvision), or else the peers' environment is tried.
+// random weights.
 func TestEqualsPeers(t *testing.T) {
-	python := os.Getenv("EBB_PYTHON")
-	if python == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			t.Skip(err)
-		}
-		python = filepath.Join(home, ".cache", "ebb-peers", "bin", "python")
-	}
-	if err := exec.Command(python, "-c", "import pytorch_fid, torch_fidelity, transformers").Run(); err != nil {
-		t.Skipf("no Python with pytorch-fid, torch-fidelity and transformers at %s (set EBB_PYTHON): %v", python, err)
-	}
+	python := testkit.Python(t, "pytorch_fid", "torch_fidelity", "transformers")
 	folder := t.TempDir()
 	if out, err := exec.Command(python, "testdata/golden.py", "peers", folder).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

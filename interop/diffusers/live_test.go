@@ -16,23 +16,6 @@ import (
 	"github.com/ebb-ml/ebb/nets/block"
 )
 
-// python finds an interpreter that has diffusers: EBB_PYTHON, or the one of the peers' environment.
-func python(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("EBB_PYTHON")
-	if path == "" {
-		cache, err := os.UserHomeDir()
-		if err != nil {
-			t.Skip(err)
-		}
-		path = filepath.Join(cache, ".cache", "ebb-peers", "bin", "python")
-	}
-	if err := exec.Command(path, "-c", "import diffusers").Run(); err != nil {
-		t.Skipf("no Python with diffusers at %s (set EBB_PYTHON): %v", path, err)
-	}
-	return path
-}
-
 // live are models of all kinds that diffusers can express.
 func live() map[string]Model {
 	ddpm, small, dit := nets.DDPMCifar10(), nets.UNetSmall(), nets.DiTSmall()
@@ -58,7 +41,7 @@ func live() map[string]Model {
 
 // What diffusers makes of a directory written here: the same output of the network, and the same noise levels.
 func TestLive(t *testing.T) {
-	interpreter := python(t)
+	interpreter := testkit.Python(t, "diffusers")
 	for name, m := range live() {
 		dir := t.TempDir()
 		weights := func(p *block.Param) ([]float32, error) {
