@@ -103,8 +103,8 @@ func (t *transform) apply(x []float32, h, w, c int) {
 
 // sym6 is the scaling filter of the symlet with six vanishing moments (Daubechies 1992, table 8.2). It is orthonormal to
 // its even shifts, so that doubling and halving a picture with it, without a transformation between, changes nothing.
-func sym6() [12]float32 {
-	return [12]float32{
+func sym6() [12]float64 {
+	return [12]float64{
 		0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633, 0.4910559419267466, 0.787641141030194,
 		0.3379294217276218, -0.07263752278646252, -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148,
 	}
@@ -167,7 +167,7 @@ func (d doubling) apply(dst, src []float32, width int) {
 		s0, s1, s2 := src[from[0]*width:][:len(out)], src[from[1]*width:][:len(out)], src[from[2]*width:][:len(out)]
 		s3, s4, s5 := src[from[3]*width:][:len(out)], src[from[4]*width:][:len(out)], src[from[5]*width:][:len(out)]
 		for j := range out {
-			out[j] = f0*s0[j] + f1*s1[j] + f2*s2[j] + f3*s3[j] + f4*s4[j] + f5*s5[j]
+			out[j] = float32(f0*float64(s0[j]) + f1*float64(s1[j]) + f2*float64(s2[j]) + f3*float64(s3[j]) + f4*float64(s4[j]) + f5*float64(s5[j]))
 		}
 	}
 }
@@ -216,21 +216,28 @@ func next(i, n int) int {
 // halve filters a grid that starts 6 samples before the picture, and keeps every second sample.
 func halve(x, grid []float32, h, w, c int) {
 	f, wide := sym6(), (2*w+12)*c
-	row := make([]float32, wide)
+	rows := make([]float64, len(grid)/wide*w*c)
+	for y := range len(grid) / wide {
+		row, to := grid[y*wide:][:wide], rows[y*w*c:][:w*c]
+		for i := range to {
+			s := row[(2*(i/c)+1)*c+i%c:]
+			sum := 0.0
+			for k, v := range f {
+				sum += v * float64(s[k*c])
+			}
+			to[i] = sum
+		}
+	}
+	sums := make([]float64, w*c)
 	for y := range h {
-		clear(row)
+		clear(sums)
 		for k, v := range f {
-			for i, g := range grid[(2*y+k+1)*wide:][:wide] {
-				row[i] += v * g
+			for i, r := range rows[(2*y+k+1)*w*c:][:len(sums)] {
+				sums[i] += v * r
 			}
 		}
-		for i := range w * c {
-			s := row[(2*(i/c)+1)*c+i%c:]
-			sum := float32(0)
-			for k, v := range f {
-				sum += v * s[k*c]
-			}
-			x[y*w*c+i] = sum
+		for i, v := range sums {
+			x[y*w*c+i] = float32(v)
 		}
 	}
 }

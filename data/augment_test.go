@@ -45,9 +45,9 @@ func TestSym6IsOrthonormal(t *testing.T) {
 	for shift := 0; shift < len(f); shift += 2 {
 		sum := 0.0
 		for k := 0; k+shift < len(f); k++ {
-			sum += float64(f[k]) * float64(f[k+shift])
+			sum += f[k] * f[k+shift]
 		}
-		if want := bit(shift == 0); math.Abs(sum-want) > 1e-7 {
+		if want := bit(shift == 0); math.Abs(sum-want) > 1e-9 {
 			t.Errorf("shift %d: %v", shift, sum)
 		}
 	}
