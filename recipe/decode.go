@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -148,7 +150,7 @@ func suggestion(key string) string {
 	best, least := "", len(key)/2+1
 	for _, k := range Keys() {
 		last := k[strings.LastIndexByte(k, '.')+1:] // the section may be wrong or missing
-		d := min(editDistance(key, k), editDistance(key[strings.LastIndexByte(key, '.')+1:], last)+1)
+		d := min(editDistance(key, k), editDistance(key[strings.LastIndexByte(key, '.')+1:], last)+1, otherWords(key, k))
 		if d < least || d == least && best != "" && len(k) < len(best) { // of equally near ones the least nested
 			best, least = k, d
 		}
@@ -157,6 +159,21 @@ func suggestion(key string) string {
 		return "; ebb train -n prints all keys"
 	}
 	return "; did you mean " + best + "?"
+}
+
+// otherWords counts the words that only one of two keys has, where they share two or more: eval.every_images is train.eval_every.
+func otherWords(a, b string) int {
+	split := func(key string) []string { return strings.FieldsFunc(key, func(r rune) bool { return r == '.' || r == '_' }) }
+	x, y, shared := split(a), split(b), 0
+	for _, w := range x {
+		if slices.Contains(y, w) {
+			shared++
+		}
+	}
+	if shared < 2 {
+		return math.MaxInt
+	}
+	return len(x) + len(y) - 2*shared
 }
 
 // Keys lists the keys of a configuration, with dots.
