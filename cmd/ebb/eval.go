@@ -18,12 +18,12 @@ import (
 // evalCmd is the verb eval.
 type evalCmd struct {
 	modelFlags
-	Data   []string `help:"Pictures or text to measure on; default: what the run held out." placeholder:"PATH" sep:"none"`
+	Data   []string `help:"Default: what the run held out." placeholder:"PATH" sep:"none"`
 	Images int      `help:"How many, the first in the order of their names." default:"512"`
 	Batch  int      `help:"Pictures or rows at once." default:"64"`
 
-	TrainData []string `help:"Training pictures or text: for overfitting, copies, leaks, judges; default of a report: the run's own." placeholder:"PATH" sep:"none"`
-	Samples   int      `help:"Samples to draw for a report; default: 1000 pictures, no texts." placeholder:"N"`
+	TrainData []string `help:"For overfitting, copies, leaks, judges." placeholder:"PATH" sep:"none"`
+	Samples   int      `help:"Of a report; default: 1000 pictures, no texts." placeholder:"N"`
 	JSON      bool     `name:"json" help:"One line of JSON."`
 	evalTextFlags
 	reportFlags

@@ -23,12 +23,12 @@ import (
 
 // reportFlags ask for more than the error by noise level.
 type reportFlags struct {
-	Out        string          `help:"Folder for a whole report: report.html, report.json." placeholder:"DIR" group:"Report"`
+	Out        string          `help:"Folder for report.html and report.json." placeholder:"DIR" group:"Report"`
 	Likelihood int             `help:"Pictures to find the likelihood of; 0: none." default:"32" group:"Report"`
-	Features   []string        `help:"Feature spaces: dct, pixels, train (a classifier made for it), or a file of Inception-v3 or DINOv2 weights." default:"dct,pixels" placeholder:"NAME,…" group:"Report"`
-	Resize     features.Resize `help:"How networks of features get pictures of their size: tensorflow (the first FID's), torch (pytorch-fid), clean (clean-fid), pillow; default: as their published figures." default:"default" placeholder:"WAY" group:"Report"`
-	Parts      []string        `help:"Parts of a report on pictures; default: all that apply." placeholder:"NAME,…" enum:"leaks,denoising,reconstruction,likelihood,distribution,classes,copies,points" group:"Report"`
-	Advise     bool            `help:"Say what to try next, by the report in --out (default: RUN/report); measures nothing." group:"Report"`
+	Features   []string        `help:"dct, pixels, train (a classifier made for it), or a file of Inception-v3 or DINOv2." default:"dct,pixels" placeholder:"NAME" group:"Report"`
+	Resize     features.Resize `help:"For their networks: tensorflow (the first FID's), torch (pytorch-fid), clean (clean-fid) or pillow." default:"default" placeholder:"WAY" group:"Report"`
+	Parts      []string        `help:"Of a report on pictures; default: all." placeholder:"NAME" enum:"leaks,denoising,reconstruction,likelihood,distribution,classes,copies,points" group:"Report"`
+	Advise     bool            `help:"Say what to try next, by the report in --out." group:"Report"`
 }
 
 // wanted says whether a report is asked for.

@@ -19,11 +19,11 @@ import (
 
 // evalTextFlags are what eval has for text alone.
 type evalTextFlags struct {
-	Windows  string `help:"How many evenly spaced rows to measure on, or all." default:"512" group:"Text"`
-	Exact    int    `help:"Score this many of the rows exactly too, from left to right: a call of the network for each token." placeholder:"N" group:"Text"`
-	Baseline string `help:"An autoregressive run with the same tokenizer, as one more judge." placeholder:"RUN" group:"Text"`
+	Windows  string `help:"Evenly spaced rows to measure on, or all." default:"512" group:"Text"`
+	Exact    int    `help:"Score N rows exactly, a call for each token." placeholder:"N" group:"Text"`
+	Baseline string `help:"An autoregressive run as one more judge." placeholder:"RUN" group:"Text"`
 
-	Guidance []float64 `help:"Scales to draw samples of classes with; a judge of words names their class. Default: the recipe's, and 1." placeholder:"SCALE,…" group:"Text"`
+	Guidance []float64 `help:"Scales of samples, whose class a judge names." placeholder:"SCALE" group:"Text"`
 }
 
 // judged says whether the training text is needed.

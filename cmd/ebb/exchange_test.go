@@ -151,7 +151,8 @@ func TestCompletion(t *testing.T) {
 
 // The help of each verb fits a screen.
 func TestHelpFits(t *testing.T) {
-	for _, verb := range []string{"train", "plan", "sample", "eval", "export", "average", "import", "data inspect", "doctor", "bench", "completion"} {
+	for _, verb := range []string{"train", "plan", "sample", "finetune", "tune", "eval", "eval model", "eval pictures",
+		"eval leaks", "eval curves", "eval compare", "eval sweep", "export", "average", "import", "data inspect", "data prepare", "data get", "doctor", "bench", "completion"} {
 		c := process(append(strings.Fields(verb), "--help")...)
 		out, err := c.Output()
 		if lines := strings.Count(string(out), "\n"); err != nil || lines > 52 {

@@ -17,28 +17,28 @@ import (
 
 // finetuneCmd is the verb finetune.
 type finetuneCmd struct {
-	Source     string   `arg:"" optional:"" name:"model" help:"Run or model folder to go on from; may be left out of a run that is there."`
-	Weights    string   `help:"Which weights of the source run: raw, or the name of an average; default: the first average." placeholder:"NAME"`
-	Checkpoint string   `help:"Which checkpoint of the source run: last, best or a step." default:"last"`
-	Data       []string `help:"Folders, archives or caches of pictures, or text, to train on." placeholder:"PATH" sep:"none"`
-	Valid      []string `help:"Pictures to hold out; default: a share of the others." placeholder:"PATH" sep:"none"`
-	Class      string   `help:"Class of the pictures, where their folders do not say; it may be a new one." placeholder:"NAME"`
-	Folder     string   `name:"run" help:"Run folder; default: runs/SOURCE-finetuned. A run that is there goes on." placeholder:"DIR"`
-	Images     int64    `help:"Images to train on in all; default: each picture 20 times."`
-	Tokens     int64    `help:"Tokens to train on in all, of text; default: the text 10 times."`
-	Process    string   `help:"How text is learnt from now on: block goes on from absorbing." placeholder:"NAME"`
-	Batch      int      `help:"Images in a step; default: the source's."`
-	Train      []string `help:"Train only the weights with such names, such as 'up_blocks.*'." placeholder:"GLOB" sep:"none" xor:"what"`
+	Source     string   `arg:"" optional:"" name:"model" help:"Run or model folder to go on from; not needed to resume."`
+	Weights    string   `help:"raw or an average; default: first average." placeholder:"NAME"`
+	Checkpoint string   `help:"Checkpoint of the run: last, best or a step." default:"last"`
+	Data       []string `help:"Folders, archives, caches or text to train on." placeholder:"PATH" sep:"none"`
+	Valid      []string `help:"To hold out; default: a share of the other." placeholder:"PATH" sep:"none"`
+	Class      string   `help:"Class of the pictures, old or new." placeholder:"NAME"`
+	Folder     string   `name:"run" help:"Run folder; default: runs/SOURCE-finetuned." placeholder:"DIR"`
+	Images     int64    `help:"Images in all; default: each picture 20 times." placeholder:"N"`
+	Tokens     int64    `help:"Tokens in all; default: the text 10 times." placeholder:"N"`
+	Process    string   `help:"Of text: block goes on from absorbing." placeholder:"NAME"`
+	Batch      int      `help:"Images in a step; default: the source's." placeholder:"N"`
+	Train      []string `help:"Train these weights only, such as 'up_blocks.*'." placeholder:"GLOB" sep:"none" xor:"what"`
 	LoRA       int      `name:"lora" help:"Train adapters of this rank beside frozen weights." placeholder:"RANK" xor:"what"`
-	Alpha      float64  `help:"Strength of adapters, as alpha/rank; default: the rank."`
-	Targets    []string `help:"Layers that get adapters, such as '*.to_q'; default: all linear layers and convolutions." placeholder:"GLOB" sep:"none"`
-	DoRA       bool     `name:"dora" help:"Adapters that train lengths and directions apart (DoRA)."`
-	Mix        string   `help:"Share of old pictures in each batch, so that they are not forgotten: PATH:0.2, or 0.2 of the source's own data." placeholder:"[OLD:]SHARE"`
-	Replace    bool     `name:"replace-classes" help:"Know the classes of the new pictures only; default: the source's too."`
-	NoEarly    bool     `name:"no-early-stop" help:"Train to the end although the held-out loss no longer falls."`
+	Alpha      float64  `help:"Adapters count alpha/rank; default: the rank." placeholder:"A"`
+	Targets    []string `help:"Layers with adapters, as '*.to_q'; default: all." placeholder:"GLOB" sep:"none"`
+	DoRA       bool     `name:"dora" help:"Lengths and directions apart (DoRA)."`
+	Mix        string   `help:"Share of old data in a batch, against forgetting." placeholder:"[OLD:]SHARE"`
+	Replace    bool     `name:"replace-classes" help:"Know the classes of the new pictures only."`
+	NoEarly    bool     `name:"no-early-stop" help:"Go on although the held-out loss rises."`
 	Set        []string `help:"One setting, such as diffusion.schedule=cosine." placeholder:"KEY=VALUE" sep:"none"`
 	Seed       uint64   `help:"Seed of everything that is random." default:"0"`
-	DryRun     bool     `short:"n" help:"Say what would change, print the resolved configuration, and stop."`
+	DryRun     bool     `short:"n" help:"Print changes and configuration, and stop."`
 	JSON       bool     `name:"json" help:"Events as JSON lines on standard output."`
 	Quiet      bool     `short:"q" help:"Say only what matters."`
 	Force      bool     `help:"Take a run folder that another host seems to hold."`
