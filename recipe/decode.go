@@ -163,7 +163,9 @@ func suggestion(key string) string {
 
 // otherWords counts the words that only one of two keys has, where they share two or more: eval.every_images is train.eval_every.
 func otherWords(a, b string) int {
-	split := func(key string) []string { return strings.FieldsFunc(key, func(r rune) bool { return r == '.' || r == '_' }) }
+	split := func(key string) []string {
+		return strings.FieldsFunc(key, func(r rune) bool { return r == '.' || r == '_' })
+	}
 	x, y, shared := split(a), split(b), 0
 	for _, w := range x {
 		if slices.Contains(y, w) {
