@@ -72,20 +72,25 @@ func sameSamples(a, b *trained) error {
 	return nil
 }
 
-// describe is what a picture says of its guidance beyond the scale.
-func (f *guidanceFlags) describe() string {
-	s := ""
-	if f.Interval != "" {
-		s += ", guidance interval " + f.Interval
+// guidanceOf is what a picture says of its guidance beyond the scale, by whatever it was set.
+func guidanceOf(r sample.Request) string {
+	s, g := "", r.Guidance
+	if g.SigmaMin != 0 || g.SigmaMax != 0 {
+		s += fmt.Sprintf(", guidance interval %g:%g", g.SigmaMin, g.SigmaMax)
 	}
-	if f.Rescale != nil {
-		s += fmt.Sprintf(", guidance rescale %g", *f.Rescale)
+	if g.Rescale != 0 {
+		s += fmt.Sprintf(", guidance rescale %g", g.Rescale)
 	}
-	if f.Autoguidance != "" {
-		s += ", autoguidance " + f.Autoguidance
-	}
-	if f.Threshold != nil {
-		s += fmt.Sprintf(", threshold %g", *f.Threshold)
+	if r.Threshold != 0 {
+		s += fmt.Sprintf(", threshold %g", r.Threshold)
 	}
 	return s
+}
+
+// describe names the model that a picture was guided away from.
+func (f *guidanceFlags) describe() string {
+	if f.Autoguidance == "" {
+		return ""
+	}
+	return ", autoguidance " + f.Autoguidance
 }

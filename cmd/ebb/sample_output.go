@@ -126,6 +126,7 @@ func (o *output) describe() string {
 func parameters(r sample.Request, from string) string {
 	s := fmt.Sprintf("seed %d, samples %d to %d, sampler %v, steps %d, guidance %g, model %s, ebb %s",
 		r.Seed, r.First, r.First+r.Count-1, r.Sampler.Method, len(r.Levels)-1, r.Guidance.Scale, from, version)
+	s += guidanceOf(r)
 	if r.Classes != nil && r.Count == 1 && r.Towards == nil {
 		s += fmt.Sprintf(", class %d", r.Classes(r.First))
 	}
