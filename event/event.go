@@ -65,6 +65,9 @@ type Level struct {
 type Measured struct {
 	Name  string `json:"name"` // "fid", "psnr"
 	Value Number `json:"value"`
+	// Low and High bound the 95 % interval, where there is one.
+	Low  Number `json:"low,omitempty"`
+	High Number `json:"high,omitempty"`
 }
 
 // Sampled is the event of a grid or text that was drawn from the model.

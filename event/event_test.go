@@ -19,7 +19,7 @@ var all = []Body{
 	Started{true, 51200, "images", 64, 3778435, "cpu", "0.1"},
 	Progress{0.5, 1.25, 1e-4, 312.5, 60},
 	Evaluated{Weights: "ema", Loss: 0.25, Levels: []Level{{50, 0.5}, {950, Number(math.Inf(-1))}}, Seconds: 2.5, Old: 0.5, BitsPerChar: 1.5},
-	Measured{"fid", 12},
+	Measured{"fid", 12, 11, 13.5},
 	Sampled{"samples/1.png", nil},
 	Saved{"checkpoints/000000100", 440 << 20, 0.5, []int64{10, 20}},
 	Warned{true, "held-out loss rises"},

@@ -48,7 +48,7 @@ func twoAttempts(t *testing.T) [2][]Event {
 	}, {
 		at(2, Started{Resumed: true}),
 		at(3, Progress{Loss: 0.25, GradNorm: 1, LearningRate: 0.125, PerSecond: 80}),
-		at(3, Measured{"fid", 12.5}),
+		at(3, Measured{Name: "fid", Value: 12.5}),
 		at(4, Progress{Loss: -1, GradNorm: 1}),
 		at(4, RolledBack{ToStep: 3, ToSeen: 192}),
 	}}

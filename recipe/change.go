@@ -61,7 +61,7 @@ func (c *Config) SetBatch(batch int) {
 // long. Keys that end in a dot stand for all below them.
 func freeKeys() []string {
 	return []string{"train.images", "train.tokens", "train.patience", "train.rate.", "train.log_every", "train.eval_every", "train.sample_every", "train.save_every", "train.snapshots", "train.parts",
-		"network.recompute", "held_out.", "sample.", "data.max_broken", "data.valid", "data.paths", "data.bits", "text.held_out.", "text.sample.", "text.valid",
+		"network.recompute", "held_out.", "eval.", "sample.", "data.max_broken", "data.valid", "data.paths", "data.bits", "text.held_out.", "text.sample.", "text.valid",
 		"text.paths"}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // Config is everything that makes a run what it is. Its TOML form is config.toml of a run folder. A run on text has Text, and nothing in
-// Data, Diffusion, HeldOut and Sample; a run on pictures or points has no Text.
+// Data, Diffusion, HeldOut, Eval and Sample; a run on pictures or points has no Text.
 type Config struct {
 	Recipe    string       `toml:"recipe"` // preset that it started from
 	Text      *Text        `toml:"text,omitempty"`
@@ -17,6 +17,7 @@ type Config struct {
 	Diffusion Diffusion    `toml:"diffusion,omitempty"`
 	Train     train.Config `toml:"train"`
 	HeldOut   HeldOut      `toml:"held_out,omitempty"`
+	Eval      Eval         `toml:"eval,omitempty"`
 	Sample    Sample       `toml:"sample,omitempty"`
 	Finetune  *Finetune    `toml:"finetune,omitempty"` // of a run that went on from another model
 }
@@ -94,8 +95,6 @@ type HeldOut struct {
 	Batch  int     `toml:"batch"`
 	Levels int     `toml:"levels"` // noise levels
 	Seed   uint64  `toml:"seed"`   // of the noise
-	// Distribution is how many samples are held against as many pictures whenever samples are drawn while training; 0: none.
-	Distribution int `toml:"distribution,omitempty"`
 }
 
 // Sample says how samples are drawn where a command does not say otherwise.

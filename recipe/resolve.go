@@ -34,6 +34,7 @@ func (c *Config) Resolve(ctx context.Context, set data.Set) (notes []string, err
 		return nil, err
 	}
 	c.fillNetwork()
+	c.fillEval()
 	return slices.Concat(notes, more, classes), c.Validate()
 }
 

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/ebb-ml/ebb/data"
 )
@@ -33,8 +34,8 @@ func (c Config) onlyText() error {
 	switch {
 	case c.Train.Images != 0:
 		return fmt.Errorf("train.images is %d, but recipe %s is about text: set train.tokens (--tokens)", c.Train.Images, c.Recipe)
-	case len(d.Paths) > 0 || d.Source != Files || d.Height != 0 || d.Fit != data.Fit(0) || c.Diffusion != (Diffusion{}) || c.HeldOut != (HeldOut{}) || c.Sample != (Sample{}):
-		return fmt.Errorf("recipe %s is about text: the keys of [data], [diffusion], [held_out] and [sample] are about pictures; use those of [text]", c.Recipe)
+	case len(d.Paths) > 0 || d.Source != Files || d.Height != 0 || d.Fit != data.Fit(0) || c.Diffusion != (Diffusion{}) || c.HeldOut != (HeldOut{}) || !reflect.ValueOf(c.Eval).IsZero() || c.Sample != (Sample{}):
+		return fmt.Errorf("recipe %s is about text: the keys of [data], [diffusion], [held_out], [eval] and [sample] are about pictures; use those of [text]", c.Recipe)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ func (c Config) Validate() error {
 	if c.Train.Tokens != 0 {
 		return fmt.Errorf("train.tokens is %d, but recipe %s is about pictures: set train.images", c.Train.Tokens, c.Recipe)
 	}
-	for _, check := range []func() error{c.validData, c.validNetwork, c.validHeldOut, c.Sample.Check, c.Train.Validate} {
+	for _, check := range []func() error{c.validData, c.validNetwork, c.validHeldOut, c.validEval, c.Sample.Check, c.Train.Validate} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -82,10 +82,6 @@ func (c Config) validHeldOut() error {
 		return fmt.Errorf("held_out.share is %v, must be from 0 to below 1", h.Share)
 	case h.Images < 0 || h.Images > 0 && (h.Batch < 1 || h.Levels < 1):
 		return fmt.Errorf("held_out.images, batch and levels are %d, %d and %d: give at least 1 of each, or 0 images for none", h.Images, h.Batch, h.Levels)
-	case h.Distribution < 0 || h.Distribution > 0 && h.Distribution < 50:
-		return fmt.Errorf("held_out.distribution is %d, must be 0 for none, or at least 50 samples", h.Distribution)
-	case h.Distribution > 0 && (c.Data.Source == Points || min(c.Data.Height, c.Data.Width) < 8):
-		return fmt.Errorf("held_out.distribution is %d, but samples are no pictures of at least 8 x 8 pixels: set it to 0", h.Distribution)
 	}
 	return nil
 }

@@ -68,6 +68,18 @@ func (t *Trainer) evaluate(ctx context.Context) (*float64, error) {
 	return &score, nil
 }
 
+// measure has further measures taken.
+func (t *Trainer) measure(ctx context.Context) error {
+	if t.Measure == nil || t.MeasureEvery == 0 {
+		return nil
+	}
+	defer t.meter.pause()()
+	if err := t.Measure(ctx, Weights(t.store), t.best(), t.state.Step, t.state.Seen); err != nil {
+		return fmt.Errorf("train: measuring after %d %s: %w", t.state.Seen, t.Task.Unit().Name, err)
+	}
+	return nil
+}
+
 // sample has samples drawn.
 func (t *Trainer) sample(ctx context.Context) error {
 	if t.Sample == nil {

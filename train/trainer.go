@@ -26,6 +26,10 @@ type Trainer struct {
 	// Sample, if set, draws samples from the weights of a scope and returns the path of their picture or text in the run folder, and of a
 	// picture its PNG.
 	Sample func(ctx context.Context, weights *model.Scope, seen int64) (path string, png []byte, err error)
+	// Measure, if set, takes further measures of the weights as they are trained and of those that are used (the first average, else the same),
+	// every MeasureEvery images or tokens and at the end.
+	Measure      func(ctx context.Context, raw, used *model.Scope, step, seen int64) error
+	MeasureEvery int64
 	// OnStep, if set, is told of every step: for a bar on the screen.
 	OnStep  func(Status)
 	Version string // of the program, for the record
@@ -230,6 +234,11 @@ func (t *Trainer) intervals(ctx context.Context) error {
 			return err
 		}
 	}
+	if t.due(t.MeasureEvery) {
+		if err := t.measure(ctx); err != nil {
+			return err
+		}
+	}
 	if t.due(t.Config.SampleEvery) {
 		if err := t.sample(ctx); err != nil {
 			return err
@@ -261,8 +270,10 @@ func (t *Trainer) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := t.sample(ctx); err != nil {
-		return err
+	for _, last := range []func(context.Context) error{t.measure, t.sample} {
+		if err := last(ctx); err != nil {
+			return err
+		}
 	}
 	return errors.Join(t.save(score), t.Folder.Wait())
 }

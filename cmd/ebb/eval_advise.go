@@ -15,8 +15,11 @@ import (
 	"github.com/ebb-ml/ebb/recipe"
 )
 
-// reportFile is the file of a report that programs read.
-const reportFile = "report.json"
+// The files of a report: for people, and for programs.
+const (
+	reportPage = "report.html"
+	reportFile = "report.json"
+)
 
 // defaultReport is where the report of a run is looked for, and where commands that ebb suggests put it.
 func defaultReport(run string) string { return filepath.Join(run, "report") }

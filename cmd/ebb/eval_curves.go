@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ebb-ml/ebb/eval/plot"
@@ -16,10 +18,11 @@ import (
 
 // evalCurvesCmd is the verb eval curves.
 type evalCurvesCmd struct {
-	Runs  []string `arg:"" help:"Run folders, or files of JSON lines with step and heldout_mse or bits_per_char."`
-	Out   string   `help:"The picture, an .svg file." default:"curves.svg" placeholder:"FILE"`
-	Raw   bool     `help:"Also the weights as they are trained, not only their average."`
-	Title string   `help:"Over the picture." default:"Held-out loss"`
+	Runs    []string `arg:"" help:"Run folders, or files of JSON lines with step and heldout_mse or bits_per_char."`
+	Out     string   `help:"The picture, an .svg file." default:"curves.svg" placeholder:"FILE"`
+	Raw     bool     `help:"Also the weights as they are trained, not only their average."`
+	Measure string   `help:"Another figure that [eval] recorded, such as eps-MSE." placeholder:"NAME"`
+	Title   string   `help:"Over the picture; default: Held-out loss, or the measure." placeholder:"TEXT"`
 }
 
 // Help is shown below the flags.
@@ -54,9 +57,12 @@ func (c *evalCurvesCmd) Run(a *app) error {
 		}
 		curves = append(curves, found...)
 	}
-	chart, err := lossChart(c.Title, curves)
+	chart, err := lossChart(cmp.Or(c.Title, c.Measure, "Held-out loss"), curves)
 	if err != nil {
 		return usage(err)
+	}
+	if c.Measure != "" {
+		chart.Y, chart.LogY = c.Measure, false
 	}
 	if err := writeWhole(c.Out, chart.SVG); err != nil {
 		return withCode(exitIO, err)
@@ -78,6 +84,10 @@ func (c *evalCurvesCmd) read(path string) ([]lossCurve, error) {
 	events, _, err := event.ReadFile(filepath.Join(path, "events.jsonl"))
 	if err != nil {
 		return nil, fmt.Errorf("%s has no log of a run: %w", path, err)
+	}
+	if c.Measure != "" {
+		curve, err := measuredCurve(path, event.Timeline(events), c.Measure)
+		return []lossCurve{curve}, err
 	}
 	byWeights, order, unit := map[string]*lossCurve{}, []string(nil), "images"
 	for _, e := range event.Timeline(events) {
@@ -106,6 +116,27 @@ func (c *evalCurvesCmd) read(path string) ([]lossCurve, error) {
 		return nil, fmt.Errorf("%s has no held-out loss yet: it needs --valid, or held_out.share above 0", path)
 	}
 	return all, nil
+}
+
+// measuredCurve is a figure that was measured again and again.
+func measuredCurve(path string, events []event.Event, measure string) (lossCurve, error) {
+	c := lossCurve{name: filepath.Base(path), unit: "images"}
+	var names []string
+	for _, e := range events {
+		v, ok := e.Body.(event.Measured)
+		if ok && v.Name == measure {
+			c.points = append(c.points, curvePoint{e.Step, e.Seen, float64(v.Value)})
+		}
+		if ok && !slices.Contains(names, v.Name) {
+			names = append(names, v.Name)
+		}
+	}
+	if len(c.points) == 0 && len(names) > 0 {
+		return c, fmt.Errorf("%s has no figure %q; it has: %s", path, measure, strings.Join(names, "; "))
+	} else if len(c.points) == 0 {
+		return c, fmt.Errorf("%s has no figures: set eval.every_images, and ebb train measures while it trains", path)
+	}
+	return c, nil
 }
 
 // foreignLine is a line of a file of another program.

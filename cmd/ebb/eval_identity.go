@@ -29,7 +29,20 @@ func (e *examination) identify() (string, error) {
 			return "", err
 		}
 	}
-	for _, set := range []data.Set{e.subject.HeldOut, e.subject.Train} {
+	if e.pictures == nil {
+		var err error
+		if e.pictures, err = hashPictures(e.subject.HeldOut, e.subject.Train); err != nil {
+			return "", err
+		}
+	}
+	h.Write(e.pictures)
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// hashPictures hashes the content of sets, of which any may be nil.
+func hashPictures(sets ...data.Set) ([]byte, error) {
+	h := sha256.New()
+	for _, set := range sets {
 		if set == nil {
 			continue
 		}
@@ -37,12 +50,12 @@ func (e *examination) identify() (string, error) {
 		for i := range set.Len() {
 			sum, err := set.Hash(i)
 			if err != nil {
-				return "", withCode(exitData, fmt.Errorf("%s: %w", set.Entry(i).Name, err))
+				return nil, withCode(exitData, fmt.Errorf("%s: %w", set.Entry(i).Name, err))
 			}
 			h.Write(sum[:])
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return h.Sum(nil), nil
 }
 
 // hashFiles adds the content of those names that are files: other weights under one name give other figures.

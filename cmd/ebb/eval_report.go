@@ -53,8 +53,10 @@ type examination struct {
 	settings assess.Settings
 	cache    report.Cache
 	identity string
+	pictures []byte // their hash, once it is known
 	samples  data.Set
 	spaces   *spaces
+	silent   bool // shows no progress
 	close    []func() error
 }
 
@@ -198,8 +200,7 @@ func (e *examination) checkParts() error {
 // section measures one part, or reads it from the last time.
 func (e *examination) section(ctx context.Context, p part) (report.Section, error) {
 	measure := func() (report.Section, error) {
-		counter := newCounter(e.app, p.key+":")
-		e.subject.Progress = counter.report
+		e.subject.Progress = e.progress(p.key + ":")
 		defer func() { e.subject.Progress = nil }()
 		begin := time.Now()
 		s, err := p.measure(ctx)
@@ -213,6 +214,14 @@ func (e *examination) section(ctx context.Context, p part) (report.Section, erro
 		return measure()
 	}
 	return e.cache.Section(p.key, e.identity, measure)
+}
+
+// progress shows how far something has come.
+func (e *examination) progress(what string) func(done, total int) {
+	if e.silent {
+		return nil
+	}
+	return newCounter(e.app, what).report
 }
 
 func (e *examination) facts() []report.Fact {
@@ -241,7 +250,7 @@ func (e *examination) sampled(ctx context.Context) (data.Set, error) {
 	}
 	last := e.subject.Progress
 	defer func() { e.subject.Progress = last }()
-	e.subject.Progress = newCounter(e.app, "samples:").report
+	e.subject.Progress = e.progress("samples:")
 	var err error
 	e.samples, err = e.subject.Draw(ctx, e.settings.Samples, e.settings.Seed)
 	return e.samples, err
@@ -332,16 +341,24 @@ func writeReport(a *app, dir string, r *report.Report) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return withCode(exitIO, err)
 	}
+	if err := writeReportFiles(dir, r); err != nil {
+		return withCode(exitIO, err)
+	}
+	_, err := fmt.Fprintf(a.stderr, "the report is %s\n", filepath.Join(dir, reportPage))
+	return err
+}
+
+// writeReportFiles writes a report for people and for programs into a folder that is there.
+func writeReportFiles(dir string, r *report.Report) error {
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer) error
-	}{{"report.html", r.HTML}, {reportFile, r.JSON}} {
+	}{{reportPage, r.HTML}, {reportFile, r.JSON}} {
 		if err := writeWhole(filepath.Join(dir, f.name), f.write); err != nil {
-			return withCode(exitIO, err)
+			return err
 		}
 	}
-	_, err := fmt.Fprintf(a.stderr, "the report is %s\n", filepath.Join(dir, "report.html"))
-	return err
+	return nil
 }
 
 // writeWhole writes a file aside and renames it.

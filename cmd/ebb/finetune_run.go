@@ -157,6 +157,7 @@ func (t *tuning) train(ctx context.Context) (err error) {
 	} else {
 		r.Sample = s.tolerant(newPreview(s).draw)
 	}
+	s.measureWhile(r, &t.sets.Sets)
 	result, err := r.Train(ctx)
 	s.screen.done()
 	if err != nil {

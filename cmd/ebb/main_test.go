@@ -75,7 +75,6 @@ func TestWrongSettings(t *testing.T) {
 	for _, s := range []said{
 		{"train -n --set train.btch=32", 2, "", `--set train.btch=32: there is no key train.btch; did you mean train.batch\?`},
 		{"train -n --set batch=32", 2, "", `did you mean train.batch\?`},
-		{"train -n --set eval.every_images=32", 2, "", `did you mean train.eval_every\?`},
 		{"train -n --set train.batch=many", 2, "", `train.batch`},
 		{"train -n --set train.batch", 2, "", `write it as key=value`},
 		{"train -n --set diffusion.schedule=cosin", 2, "", `cosin.*cosine`},

@@ -7,6 +7,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/ebb-ml/ebb/diffusion"
+	"github.com/ebb-ml/ebb/eval/assess"
 	"github.com/ebb-ml/ebb/recipe"
 	"github.com/ebb-ml/ebb/train"
 	"github.com/gomlx/compute"
@@ -128,12 +130,13 @@ func (p *plan) time(c recipe.Config, held int, engine compute.Backend, steps int
 		}
 	}
 	p.PerStep = fastest.Seconds()
-	p.Seconds = p.PerStep * (float64(p.Steps) + p.others(c.Train, k)/p.Train.FLOPs)
+	p.Seconds = p.PerStep * (float64(p.Steps) + p.others(c, k)/p.Train.FLOPs)
 	return nil
 }
 
-// others is the work of held-out losses and samples over the whole run, at every interval and at the end.
-func (p *plan) others(t train.Config, k *planKind) float64 {
+// others is the work of held-out losses, samples and further measures over the whole run, at every interval and at the end.
+func (p *plan) others(c recipe.Config, k *planKind) float64 {
+	t := c.Train
 	times := func(every int64) float64 {
 		if every <= 0 {
 			return 1
@@ -141,7 +144,33 @@ func (p *plan) others(t train.Config, k *planKind) float64 {
 		return float64(max(1, t.Target()/every))
 	}
 	return times(t.SampleEvery)*p.Sample.FLOPs*float64(k.sampleCalls) +
-		times(t.EvalEvery)*p.HeldOut.FLOPs*float64(k.heldOutBatches*(min(len(t.Averages), 1)+1))
+		times(t.EvalEvery)*p.HeldOut.FLOPs*float64(k.heldOutBatches*(min(len(t.Averages), 1)+1)) + p.measures(c, times)
+}
+
+// measures is the work of those of [eval].
+func (p *plan) measures(c recipe.Config, times func(every int64) float64) float64 {
+	if c.Eval.EveryImages == 0 || c.HeldOut.Batch == 0 || c.Sample.Batch == 0 {
+		return 0
+	}
+	of := assess.Settings{Images: c.Eval.Images, Levels: evalLevels, Likelihood: evalLikelihood}
+	calls := 0
+	for _, m := range c.Eval.Measures {
+		switch m {
+		case recipe.MeasureDenoising:
+			calls += of.DenoisingCalls(len(c.Train.Averages) > 0)
+		case recipe.MeasureOneStep:
+			calls += of.ReconstructionCalls(diffusion.OneStep)
+		case recipe.MeasureReconstruction:
+			calls += of.ReconstructionCalls(diffusion.Reconstructions()...)
+		case recipe.MeasureLikelihood:
+			calls += of.LikelihoodCalls()
+		}
+	}
+	work := float64(calls) * p.HeldOut.FLOPs / float64(c.HeldOut.Batch)
+	if c.Eval.Draws() {
+		work += float64(c.Eval.Samples*c.Sample.Steps) * p.Sample.FLOPs / float64(c.Sample.Batch)
+	}
+	return times(c.Eval.EveryImages) * work
 }
 
 func (p *plan) print(w io.Writer, asJSON bool) error {

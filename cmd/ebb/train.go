@@ -288,8 +288,9 @@ func (s *session) train(ctx context.Context, sets *recipe.Sets) (err error) {
 	if s.text != nil {
 		t.Sample = (&textPreview{s: s}).draw
 	} else {
-		t.Sample = s.tolerant(withDistribution(s, sets.Valid, newPreview(s).draw))
+		t.Sample = s.tolerant(newPreview(s).draw)
 	}
+	s.measureWhile(t, sets)
 	result, err := t.Train(ctx)
 	s.screen.done()
 	if err != nil {

@@ -64,6 +64,7 @@ func (t *tuner) trial(ctx context.Context, trial int, budget int64) (c recipe.Co
 		_, err = c.Resolve(ctx, t.sets.Train)
 	}
 	c.Train.EvalEvery, c.Train.SampleEvery, c.Train.SaveEvery, c.Train.Snapshots, c.Train.Patience = 0, 0, 0, 0, 0
+	c.Eval.EveryImages = 0
 	return c, err
 }
 

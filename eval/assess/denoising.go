@@ -73,6 +73,15 @@ func (s *Subject) Denoising(ctx context.Context, c Settings) (report.Section, er
 	return section, nil
 }
 
+// DenoisingCalls is how many pictures the network is given for Denoising with training pictures, and with raw weights beside the judged ones if there are.
+func (c Settings) DenoisingCalls(raw bool) int {
+	curves := 2
+	if raw {
+		curves = 3
+	}
+	return c.Images * c.Levels * curves
+}
+
 type named struct {
 	name  string
 	curve *diffusion.Curve

@@ -12,6 +12,12 @@ import (
 // likelihoodDraws is the number of levels at which the variational bound is estimated for each picture.
 const likelihoodDraws = 64
 
+// likelihoodSteps are the calls that the adaptive solver needs about, each with a gradient.
+const likelihoodSteps = 120
+
+// LikelihoodCalls is about how many pictures the network is given for Likelihood.
+func (c Settings) LikelihoodCalls() int { return c.Likelihood * (3*likelihoodSteps + likelihoodDraws) }
+
 // Likelihood measures how many bits a model needs for each number of a held-out picture: by the probability-flow ODE, and as the
 // variational bound of the discrete process. 8-bit pictures alone have such bits: others are refused.
 func (s *Subject) Likelihood(ctx context.Context, c Settings) (report.Section, error) {

@@ -30,7 +30,11 @@ func (s *Subject) Reconstruction(ctx context.Context, c Settings) (report.Sectio
 		return section, err
 	}
 	defer net.Finalize()
-	r := reconstruction{subject: s, net: net, settings: c, sigmas: s.ratioLevels(reconstructionLevels)}
+	r := reconstruction{subject: s, net: net, settings: c, sigmas: s.ratioLevels(reconstructionLevels), ways: c.Ways}
+	if r.ways == nil {
+		r.ways = diffusion.Reconstructions()
+	}
+	r.values, r.rows = make([]levelValues, len(r.ways)), make([][reconstructionLevels][]*image.NRGBA, len(r.ways))
 	n := min(reconstructionImages, c.Images, s.HeldOut.Len())
 	if err := s.batches(ctx, s.HeldOut, n, min(c.Batch, n), func(first int, x []float32, labels []int32) error {
 		return r.batch(ctx, first, x, labels, n)
@@ -38,6 +42,15 @@ func (s *Subject) Reconstruction(ctx context.Context, c Settings) (report.Sectio
 		return section, err
 	}
 	return r.complete(section)
+}
+
+// ReconstructionCalls is how many pictures the network is given for Reconstruction in some ways.
+func (c Settings) ReconstructionCalls(ways ...diffusion.Reconstruction) int {
+	calls := 0
+	for _, way := range ways {
+		calls += map[diffusion.Reconstruction]int{diffusion.OneStep: 1, diffusion.Reverse: reconstructionSteps, diffusion.Inversion: 2 * reconstructionSteps}[way]
+	}
+	return min(reconstructionImages, c.Images) * reconstructionLevels * calls
 }
 
 // ratioLevels are n noise levels from a twentieth of the data's deviation to 20 times it, as far as the schedule goes.
@@ -53,10 +66,14 @@ type reconstruction struct {
 	net      *diffusion.Compiled
 	settings Settings
 	sigmas   []float64
-	values   [3][reconstructionLevels]struct{ mse, psnr, ssim []float64 }
-	rows     [3][reconstructionLevels][]*image.NRGBA
+	ways     []diffusion.Reconstruction
+	values   []levelValues // by way
+	rows     [][reconstructionLevels][]*image.NRGBA
 	shown    []*image.NRGBA
 }
+
+// levelValues are the measures of each picture by level.
+type levelValues [reconstructionLevels]struct{ mse, psnr, ssim []float64 }
 
 // batch reconstructs one batch in all ways from all levels.
 func (r *reconstruction) batch(ctx context.Context, first int, x []float32, labels []int32, total int) error {
@@ -74,7 +91,7 @@ func (r *reconstruction) batch(ctx context.Context, first int, x []float32, labe
 		return err
 	}
 	y := make([]float32, len(x))
-	for w, way := range diffusion.Reconstructions() {
+	for w, way := range r.ways {
 		for k, sigma := range r.sigmas {
 			levels, err := r.subject.Model.Precond.Schedule.LevelsFrom(sigma, reconstructionSteps)
 			if err != nil {
@@ -87,7 +104,8 @@ func (r *reconstruction) batch(ctx context.Context, first int, x []float32, labe
 			if err := r.take(w, k, first, originals, y); err != nil {
 				return err
 			}
-			r.subject.progress(first*15+(w*len(r.sigmas)+k+1)*len(labels), total*15)
+			parts := len(r.ways) * len(r.sigmas)
+			r.subject.progress(first*parts+(w*len(r.sigmas)+k+1)*len(labels), total*parts)
 		}
 	}
 	return nil
@@ -132,7 +150,7 @@ func hasSSIM(m *recipe.Model) bool { return min(m.Height, m.Width) >= 11 }
 func (r *reconstruction) complete(section report.Section) (report.Section, error) {
 	psnr := plot.Chart{Title: "Likeness to the original (PSNR)", X: "noise level sigma", Y: "PSNR, dB", LogX: true}
 	ssim := plot.Chart{Title: "Likeness to the original (SSIM)", X: "noise level sigma", Y: "SSIM", LogX: true}
-	for w, way := range diffusion.Reconstructions() {
+	for w, way := range r.ways {
 		p := plot.Series{Name: way.String(), X: r.sigmas}
 		q := plot.Series{Name: way.String(), X: r.sigmas}
 		for k, sigma := range r.sigmas {

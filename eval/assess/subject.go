@@ -39,6 +39,8 @@ type Settings struct {
 	Levels  int // noise levels
 	Batch   int // pictures at once
 	Samples int // drawn, and real pictures that they are held against
+	// Ways of making pictures anew that Reconstruction measures; nil: all.
+	Ways []diffusion.Reconstruction
 	// Likelihood is how many held-out pictures get a likelihood, which takes some hundred calls of the network each.
 	Likelihood int
 	Seed       uint64
