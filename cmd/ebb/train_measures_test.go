@@ -14,11 +14,13 @@ const tinyWeights = "/model/unet/diffusion_pytorch_model.safetensors"
 func TestMeasuresWhileTraining(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, "tiny.toml", tinyConfig)
-	every := "train --config tiny.toml --images 128 --set train.sample_every=0 --set held_out.images=32 --set sample.steps=4 "
+	album(t, "pictures", 240, 0)
+	every := "train --recipe cifar10-small --config tiny.toml --images 128 --set train.sample_every=0 --set held_out.images=32 --set held_out.share=0.5 " +
+		"--set sample.steps=4 --set sample.rows=1 --set sample.columns=1 --set network.conditional=false --data pictures "
 	for _, s := range []said{
-		{every + "--run r --set eval.every_images=64 --set eval.samples=50 --set eval.images=16 --set eval.measures=[\"denoising\",\"one-step\",\"distribution\",\"copies\"] --set data.limit=600", 0, "",
-			`after 64 images: eps-MSE 0.\d+ \[.*\]; overfitting gap .*; MSE, one-step from sigma .*; FD-dct8-50 .*; copy rate-.* \(\d+\.\d s, \d+\.\d % of the time so far; r/evals/000000064/report.html\)`},
-		{every + "--run q --set data.limit=600", 0, "", ""},
+		{every + "--run r --set eval.every_images=64 --set eval.samples=50 --set eval.images=16 --set eval.measures=[\"denoising\",\"one-step\",\"distribution\",\"copies\"]", 0, "",
+			`after 64 images: eps-MSE \d\.\d+ \[.*\]; overfitting gap .*; MSE, one-step from sigma .*; FD-dct8-50 .*; copy rate-.* \(\d+\.\d s, \d+\.\d % of the time so far; r/evals/000000064/report.html\)`},
+		{every + "--run q", 0, "", ""},
 		{"eval curves r --measure eps-MSE --out c.svg", 0, "c.svg", ""},
 		{"eval curves r --measure eps --out c.svg", 3, "", `r has no figure "eps"; it has: eval_seconds; eps-MSE`},
 	} {
