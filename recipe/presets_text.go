@@ -54,8 +54,10 @@ func textSmall() Config {
 // textFolder is completed by Config.ResolveText, which looks at the text.
 func textFolder() Config {
 	c := baseText(0, 0, 0)
-	c.Train.Rate = optim.Schedule{Shape: optim.InverseSqrt, Peak: 1e-3}
-	c.Network.Conditional, c.Train.DropClass = true, 0.1
+	t := &c.Train
+	t.Rate = optim.Schedule{Shape: optim.InverseSqrt, Peak: 1e-3, Warmup: unset, Horizon: unset}
+	t.LogEvery, t.EvalEvery, t.SampleEvery, t.SaveEvery = unset, unset, unset, unset
+	c.Network.Conditional, t.DropClass = true, 0.1
 	c.Text.Tokenizer = text.TokenizerConfig{Kind: text.KindBPE}
 	c.Text.HeldOut.Share = 0.02
 	c.Text.Sample.Steps = 128

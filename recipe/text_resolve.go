@@ -137,17 +137,17 @@ func (c *Config) fitTextTraining(total int64) (notes []string) {
 		tr.Tokens = min(max(20*total, 10_000_000), 200_000_000)
 		notes = append(notes, fmt.Sprintf("%d tokens to train on: the text 20 times, at least 10 million, at most 200 million; batch %d", tr.Tokens, tr.Batch))
 	}
-	if tr.Rate.Warmup == 0 {
+	if tr.Rate.Warmup == unset {
 		tr.Rate.Warmup = min(200*perStep, tr.Tokens/10)
 	}
-	if tr.Rate.Horizon == 0 {
+	if tr.Rate.Horizon == unset {
 		tr.Rate.Horizon = tr.Tokens / 2
 		if tr.Rate.Shape == optim.Linear || tr.Rate.Shape == optim.Cosine {
 			tr.Rate.Horizon = tr.Tokens
 		}
 	}
 	for every, usual := range map[*int64]int64{&tr.LogEvery: 10 * perStep, &tr.EvalEvery: tr.Tokens / 20, &tr.SampleEvery: tr.Tokens / 20, &tr.SaveEvery: tr.Tokens / 20} {
-		if *every == 0 {
+		if *every == unset {
 			*every = max(usual, perStep)
 		}
 	}

@@ -1,7 +1,9 @@
 package assess
 
 import (
+	"cmp"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/ebb-ml/ebb/eval"
@@ -72,12 +74,17 @@ func figures(sections []report.Section) found {
 	return all
 }
 
-// data is how a command names the training pictures.
-func (c Context) data() string {
+// withData is how a command names the training data; nothing where the recipe makes its own.
+func (c Context) withData() string {
 	if c.Data == "" {
-		return "YOUR-DATA"
+		return ""
 	}
-	return c.Data
+	return " --data " + c.Data
+}
+
+// anew is the command that trains the same again but for one setting.
+func (c Context) anew(setting, suffix string) string {
+	return fmt.Sprintf("ebb train --recipe %s --config %s --set %s --run %s-%s", c.Recipe, filepath.Join(c.Run, "config.toml"), setting, c.Run, suffix)
 }
 
 func leaking(f found, c Context) (a report.Advice, ok bool) {
@@ -85,9 +92,10 @@ func leaking(f found, c Context) (a report.Advice, ok bool) {
 	if !ok || v.Value <= 0 {
 		return a, false
 	}
+	first, _, _ := strings.Cut(c.Data, " --data ")
 	return report.Advice{Finding: fmt.Sprintf("%.1f %% of the held-out pictures are also in the training set: all figures flatter the model.", 100*v.Value),
 		Try:     "Take them out of one of the sets and measure again; ebb eval leaks lists them.",
-		Command: fmt.Sprintf("ebb eval leaks %s HELD-OUT", c.data())}, true
+		Command: fmt.Sprintf("ebb eval leaks %s HELD-OUT", cmp.Or(first, "TRAIN"))}, true
 }
 
 // unusual: the error is clearly above what the recipe reaches after as many images.
@@ -98,19 +106,19 @@ func unusual(f found, c Context) (a report.Advice, ok bool) {
 	}
 	return report.Advice{Finding: fmt.Sprintf("The held-out error is %.2f times what recipe %s reaches after as many images.", v.Value, c.Recipe),
 		Try:     "Something differs from the recipe: look at the pictures, at the learning rate, and whether the loss jumped; a search over the rate takes minutes.",
-		Command: fmt.Sprintf("ebb tune %s --data %s --time 30m", c.Recipe, c.data())}, true
+		Command: "ebb tune " + c.Run + " --time 30m"}, true
 }
 
 // overfitting: the gap is there, and no longer small beside the error.
 func overfitting(f found, c Context) (a report.Advice, ok bool) {
 	gap, ok := f[gapName]
-	whole := f["eps-MSE"]
-	if !ok || !(gap.Interval.Low > 0) || gap.Value < 0.03*whole.Value {
+	whole := f["eps-MSE"].Value
+	if !ok || !(gap.Interval.Low > 0) || gap.Value < 0.03*whole {
 		return a, false
 	}
-	return report.Advice{Finding: fmt.Sprintf("Overfitting: held-out pictures are denoised %.0f %% worse than those of training.", 100*gap.Value/whole.Value),
+	return report.Advice{Finding: fmt.Sprintf("Overfitting: the error on held-out pictures is %.3g times that on pictures of training.", whole/max(whole-gap.Value, 1e-3*whole)),
 		Try:     "More pictures help most; then augmentation that conditions the network (data.augment), dropout, a smaller network, or stopping earlier: the best checkpoint is kept.",
-		Command: fmt.Sprintf("ebb train --recipe %s --data %s --set data.augment=0.12 --run %s-augmented", c.Recipe, c.data(), c.Run)}, true
+		Command: c.anew("data.augment=0.12", "augmented")}, true
 }
 
 // copying: samples are found in the training set more often than held-out pictures are.
@@ -121,11 +129,15 @@ func copying(f found, c Context) (a report.Advice, ok bool) {
 	}
 	return report.Advice{Finding: fmt.Sprintf("Copying: %.0f %% of the samples are pictures of training.", 100*rate.Value),
 		Try:     "The network has room to store its pictures. Train on more of them or with augmentation, stop earlier, or take a smaller network.",
-		Command: fmt.Sprintf("ebb train --recipe %s --data %s --set data.augment=0.12 --run %s-augmented", c.Recipe, c.data(), c.Run)}, true
+		Command: c.anew("data.augment=0.12", "augmented")}, true
 }
 
-// weakBand: at some noise levels the network is hardly better than a linear filter, while it is clearly better at others.
+// weakBand: at some noise levels the network is hardly better than a linear filter, while it is clearly better at others. One that learns by
+// heart is worse there for that reason.
 func weakBand(f found, c Context) (a report.Advice, ok bool) {
+	if _, overfits := overfitting(f, c); overfits {
+		return a, false
+	}
 	best := 0.0
 	for _, b := range bands() {
 		best = max(best, float64(f[skillName(b)].Value))
@@ -139,9 +151,12 @@ func weakBand(f found, c Context) (a report.Advice, ok bool) {
 			"middle": "draw the middle noise levels oftener (diffusion.time=logit-normal)",
 			"high":   "shift the schedule towards noise (diffusion.shift above 1), or use zero_terminal_snr"}[b]
 		set := map[string]string{"low": "diffusion.shift=0.5", "middle": "diffusion.time=logit-normal", "high": "diffusion.shift=2"}[b]
+		command := fmt.Sprintf("ebb finetune %s%s --set %s --run %s-shifted", c.Run, c.withData(), set, c.Run)
+		if c.Data == "" { // made by the recipe
+			command = c.anew(set, "shifted")
+		}
 		return report.Advice{Finding: fmt.Sprintf("At %s noise the network is hardly better than a linear filter (skill %.2f; %.2f elsewhere).", b, v.Value, best),
-			Try:     "Let training spend more on these noise levels: " + how + ".",
-			Command: fmt.Sprintf("ebb finetune %s --data %s --set %s --run %s-shifted", c.Run, c.data(), set, c.Run)}, true
+			Try: "Let training spend more on these noise levels: " + how + ".", Command: command}, true
 	}
 	return a, false
 }
@@ -153,21 +168,28 @@ func longAverage(f found, c Context) (a report.Advice, ok bool) {
 		return a, false
 	}
 	return report.Advice{Finding: fmt.Sprintf("The average is worse than the weights it averages (eps-MSE by %.3g): it reaches too far back for a run of %d images.", -v.Value, c.Images),
-		Try:     "Use a shorter average, or train longer.",
-		Command: fmt.Sprintf("ebb average %s --sigma-rel 0.03", c.Run)}, true
+		Try:     "Use a shorter average, or train longer; ebb average makes another one of a run with snapshots, and --weights raw takes the weights as they were trained.",
+		Command: c.anew("'train.averages=[{sigma_rel=0.05}]'", "shorter")}, true
 }
 
-// strongGuidance: samples are typical but cover little, and guidance was on.
+// strongGuidance: guidance was on, and samples cover little.
 func strongGuidance(f found, c Context) (a report.Advice, ok bool) {
 	precision, ok := f["precision"]
 	recall := f["recall"]
-	if !ok || c.Guidance <= 1.5 || !(precision.Interval.Low > recall.Interval.High) || recall.Value > 0.5*precision.Value {
+	if !ok || c.Guidance <= 1.5 || recall.Interval.High > 0.5*max(float64(precision.Value), typical) {
 		return a, false
 	}
-	return report.Advice{Finding: fmt.Sprintf("With guidance %.3g samples are typical (precision %.2f) but cover little (recall %.2f).", c.Guidance, precision.Value, recall.Value),
-		Try:     "Guidance trades variety for typical samples: try less of it, or only at middle noise levels.",
+	finding := "samples are typical (precision %.2f) but cover little (recall %.2f)."
+	if precision.Value < typical {
+		finding = "samples are not typical (precision %.2f) and cover little (recall %.2f)."
+	}
+	return report.Advice{Finding: fmt.Sprintf("With guidance %.3g "+finding, c.Guidance, precision.Value, recall.Value),
+		Try:     "Guidance trades variety for typical samples, and exaggerates where there is too much: try less of it, or only at middle noise levels.",
 		Command: fmt.Sprintf("ebb eval sweep %s --guidance 1,1.25,1.5,2", c.Run)}, true
 }
+
+// typical is the precision from which on samples count as typical: of real pictures it is about 0.7.
+const typical = 0.5
 
 // unfinished: the held-out loss was still falling when training ended.
 func unfinished(f found, c Context) (a report.Advice, ok bool) {

@@ -50,12 +50,12 @@ func TestAdvice(t *testing.T) {
 		want    string // in the command
 	}{
 		{"leak", []eval.Figure{figure(leakName, 0.05, 0.04, 0.06)}, nil, "ebb eval leaks pictures"},
-		{"what recipe folder reaches", []eval.Figure{figure(referenceName, 1.3, 1.25, 1.35)}, nil, "ebb tune folder --data pictures"},
+		{"what recipe folder reaches", []eval.Figure{figure(referenceName, 1.3, 1.25, 1.35)}, nil, "ebb tune runs/mine --time 30m"},
 		{"Overfitting", []eval.Figure{figure(gapName, 0.003, 0.002, 0.004)}, nil, "--set data.augment"},
 		{"Copying", []eval.Figure{{Name: "copy rate-pixels", Space: "pixels", Value: 0.5, Interval: eval.Interval{Low: 0.4, High: 0.6}}}, nil, "augment"},
 		{"low noise", []eval.Figure{figure(skillName("low"), 0.02, 0.01, 0.03)}, nil, "diffusion.shift=0.5"},
 		{"high noise", []eval.Figure{figure(skillName("high"), -0.1, -0.2, 0)}, nil, "diffusion.shift=2"},
-		{"average", []eval.Figure{figure(rawName, -0.001, -0.002, -0.0005)}, nil, "ebb average runs/mine"},
+		{"average", []eval.Figure{figure(rawName, -0.001, -0.002, -0.0005)}, nil, "--config runs/mine/config.toml --set 'train.averages"},
 		{"guidance", []eval.Figure{{Name: "precision-dct8-1k", Space: "dct8", Value: 0.9, Interval: eval.Interval{Low: 0.88, High: 0.92}},
 			{Name: "recall-dct8-1k", Space: "dct8", Value: 0.1, Interval: eval.Interval{Low: 0.08, High: 0.12}}}, nil, "--guidance"},
 		{"falling", nil, func(c *Context) { c.History.HeldOut = []float64{0.05, 0.045, 0.04, 0.035} }, "--images 2000"},

@@ -73,7 +73,7 @@ type reconstruction struct {
 }
 
 // levelValues are the measures of each picture by level.
-type levelValues [reconstructionLevels]struct{ mse, psnr, ssim []float64 }
+type levelValues [reconstructionLevels]struct{ mse, psnr, ssim, msssim []float64 }
 
 // batch reconstructs one batch in all ways from all levels.
 func (r *reconstruction) batch(ctx context.Context, first int, x []float32, labels []int32, total int) error {
@@ -135,6 +135,13 @@ func (r *reconstruction) take(way, level, first int, originals []*data.Picture, 
 			}
 			v.ssim = append(v.ssim, ssim)
 		}
+		if scales := eval.MSSSIMScales(p.Height, p.Width); scales > 1 {
+			msssim, err := eval.MSSSIM(originals[i], p, scales)
+			if err != nil {
+				return err
+			}
+			v.msssim = append(v.msssim, msssim)
+		}
 	}
 	if first > 0 {
 		return nil
@@ -155,7 +162,7 @@ func (r *reconstruction) complete(section report.Section) (report.Section, error
 		q := plot.Series{Name: way.String(), X: r.sigmas}
 		for k, sigma := range r.sigmas {
 			v := r.values[w][k]
-			figures, err := levelFigures(way, sigma, v.mse, v.psnr, v.ssim)
+			figures, err := levelFigures(way, sigma, pictureMeasures{{"MSE", v.mse}, {"PSNR", v.psnr}, {"SSIM", v.ssim}, {r.msssim(), v.msssim}})
 			if err != nil {
 				return section, err
 			}
@@ -186,11 +193,14 @@ func appendFigure(s plot.Series, f eval.Figure) (y, lo, hi []float64) {
 	return append(s.Y, float64(f.Value)), append(s.Low, f.Interval.Low), append(s.High, f.Interval.High)
 }
 
-func levelFigures(way diffusion.Reconstruction, sigma float64, mse, psnr, ssim []float64) (all []eval.Figure, err error) {
-	for _, m := range []struct {
-		name   string
-		values []float64
-	}{{"MSE", mse}, {"PSNR", psnr}, {"SSIM", ssim}} {
+// pictureMeasures are measures of each picture, by name.
+type pictureMeasures []struct {
+	name   string
+	values []float64
+}
+
+func levelFigures(way diffusion.Reconstruction, sigma float64, all pictureMeasures) (figures []eval.Figure, err error) {
+	for _, m := range all {
 		if len(m.values) == 0 {
 			continue
 		}
@@ -198,9 +208,18 @@ func levelFigures(way diffusion.Reconstruction, sigma float64, mse, psnr, ssim [
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, f)
+		figures = append(figures, f)
 	}
-	return all, nil
+	return figures, nil
+}
+
+// msssim is the name of MS-SSIM for pictures of this size: with fewer than its 5 scales, which need 176 x 176 pixels, it is another measure.
+func (r *reconstruction) msssim() string {
+	const whole = 5
+	if scales := eval.MSSSIMScales(r.subject.Model.Height, r.subject.Model.Width); scales < whole {
+		return fmt.Sprintf("MS-SSIM of %d scales", scales)
+	}
+	return "MS-SSIM"
 }
 
 // picture shows originals above what was made of them, the lowest noise level first.

@@ -21,7 +21,7 @@ func copyingText(f found, c Context) (a report.Advice, ok bool) {
 	}
 	return report.Advice{Finding: fmt.Sprintf("Copying: %.0f %% of the samples' sequences of 20 tokens stand in the training text; of held-out text %.1f %%.", 100*v.Value, 100*f[held(copiedName)].Value),
 		Try:     "The network has room to store its text. Train on more of it, with dropout, stop earlier, or take a smaller network.",
-		Command: fmt.Sprintf("ebb train --recipe %s --data %s --set network.text.dropout=0.2 --run %s-dropout", c.Recipe, c.data(), c.Run)}, true
+		Command: c.anew("network.text.dropout=0.2", "dropout")}, true
 }
 
 // overfittingText: the held-out loss was clearly lower before.
