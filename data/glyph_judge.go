@@ -60,14 +60,17 @@ func (j *GlyphJudge) Name(x []float32, h, w int) (label int32, likeness float64,
 	const n = judgeSide * judgeSide
 	best, label := float32(-1), int32(-1)
 	for i, l := range j.labels {
-		var a, b float32
+		var a, b, c, d float32 // four sums, that additions need not wait for each other
 		t := j.templates[i*n : (i+1)*n]
-		for k := 0; k+1 < n; k += 2 {
-			a += t[k] * q[k]
-			b += t[k+1] * q[k+1]
+		for k := 0; k+3 < n; k += 4 {
+			x, y := t[k:k+4:k+4], q[k:k+4:k+4]
+			a += x[0] * y[0]
+			b += x[1] * y[1]
+			c += x[2] * y[2]
+			d += x[3] * y[3]
 		}
-		if a+b > best {
-			best, label = a+b, l
+		if v := a + b + (c + d); v > best {
+			best, label = v, l
 		}
 	}
 	return label, float64(best), nil

@@ -100,7 +100,7 @@ func TestAverage(t *testing.T) {
 		{"average r --sigma-rel 0.1", 0, `r/model-sigma-0.1: width 0.1 at 256, from 8 snapshots; its profile is off by 0.0 %`, ""},
 		{"average r --sigma-rel 0.08 --out a", 0, `a: width 0.08 at 256`, ""},
 		{"average r --sigma-rel 0.08 --at 128 --out b", 0, `b: width 0.08 at 128, from 4 snapshots`, ""},
-		{"eval sweep r --averages raw,sigma-0.08 --samplers ddim --steps 1 --samples 40", 0, `ddim, 1 steps, guidance 4, sigma-0.08`, `round 1 of 1, ddim, 1 steps, guidance 4, raw`},
+		{"eval sweep r --averages raw,sigma-0.08 --samplers ddim --steps 1 --samples 40", 0, `ddim, 1 steps, sigma-0.08`, `round 1 of 1, ddim, 1 steps, raw`},
 		{"average r --sigma-rel 0.4", 2, "", `at most 0.28`},
 		{"average r --sigma-rel 0.1", 2, "", `not empty`},
 		{"average r --sigma-rel 0.1 --at 3", 2, "", `the first snapshot of r is at 64`},

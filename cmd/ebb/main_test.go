@@ -139,6 +139,7 @@ images = 16
 batch = 16
 [sample]
 steps = 2
+guidance = 1
 `
 
 // A run to its end, what it leaves, what the same command says then, how it goes on, and what is done with it.
