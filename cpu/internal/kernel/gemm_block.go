@@ -9,6 +9,7 @@ type block struct {
 	own            []float32 // the worker's scratch: a tile for panels that reach beyond C, then packed panels
 	strips, panels [2]int    // begin and end
 	partial        bool      // the first chunk overwrites, whichever it is
+	until          int       // end of the chunks of which A may be asked for, or 0: those multiplied now
 	ahead          copying
 	asks           [2]request // of the next layer's A and the next chunk's B
 }
@@ -21,7 +22,9 @@ func (b *block) multiply(p *panels, first, end int, last bool) {
 	perBlock := max(1, b.micro.cols/b.micro.NR)
 	for x, more := b.layer(first, b.strips[0], 0), true; more; {
 		var next layer
-		next, more = b.after(&x, end)
+		if next, more = b.after(&x, end); !more && x.chunk+1 < b.until {
+			next = b.layer(x.chunk+1, b.strips[0], 0)
+		}
 		for panel := b.panels[0]; panel < b.panels[1]; panel += perBlock {
 			stop := min(panel+perBlock, b.panels[1])
 			for i := x.begin; i < x.end; i++ {

@@ -34,17 +34,13 @@ func (g *Gemm) at(x *panels, chunk, panel int) int {
 func (g *Gemm) packParallel(r Runner, b []float32, x *panels) {
 	items := g.packItems(x)
 	tasks := min(items, 2*taskCount)
-	r.Run(tasks, func(_, task int) {
-		begin, end := share(items, tasks, task)
-		for i := begin; i < end; i++ {
-			g.packItem(b, x, i)
-		}
-	})
+	r.Run(tasks, func(_, task int) { g.packShare(b, x, task, tasks) })
 }
 
-// packSerial fills x from the matrix b.
-func (g *Gemm) packSerial(b []float32, x *panels) {
-	for i := range g.packItems(x) {
+// packShare fills a task's share of x.
+func (g *Gemm) packShare(b []float32, x *panels, task, tasks int) {
+	begin, end := share(g.packItems(x), tasks, task)
+	for i := begin; i < end; i++ {
 		g.packItem(b, x, i)
 	}
 }
@@ -54,7 +50,7 @@ func (g *Gemm) packItems(x *panels) int {
 	if g.spec.TransB {
 		return x.depth * x.count
 	}
-	return x.depth * ceilDiv(x.count, packPanels) * ceilDiv(g.plan.terms, packTerms)
+	return x.depth * ceilDiv(x.count, packCols/g.micro.NR) * ceilDiv(g.plan.terms, packTerms)
 }
 
 func (g *Gemm) packItem(b []float32, x *panels, i int) {
@@ -62,9 +58,10 @@ func (g *Gemm) packItem(b []float32, x *panels, i int) {
 		g.packRows(b, x, x.chunk+i/x.count, x.panel+i%x.count, 1, 0, g.plan.terms)
 		return
 	}
-	pieces, groups := ceilDiv(g.plan.terms, packTerms), ceilDiv(x.count, packPanels)
-	panel := i / pieces % groups * packPanels
-	g.packRows(b, x, x.chunk+i/pieces/groups, x.panel+panel, min(packPanels, x.count-panel), i%pieces*packTerms, packTerms)
+	most := packCols / g.micro.NR
+	pieces, groups := ceilDiv(g.plan.terms, packTerms), ceilDiv(x.count, most)
+	panel := i / pieces % groups * most
+	g.packRows(b, x, x.chunk+i/pieces/groups, x.panel+panel, min(most, x.count-panel), i%pieces*packTerms, packTerms)
 }
 
 // packRows fills rows [skip, skip+count) of n neighbouring panels of a chunk, as far as the chunk goes.

@@ -4,7 +4,6 @@ import "math"
 
 // How a product is cut up. How many workers there are has an influence on the blocks of C alone, not on any sum.
 const (
-	chunkTerms  = 512      // most terms of K between two visits of C: a strip of A stays in the first-level cache
 	blockTasks  = 16       // most tasks of a worker
 	farCol      = 2        // the same for a column of B: neighbouring panels
 	lateness    = 0.2      // of a task, by which a worker may come late
@@ -14,10 +13,8 @@ const (
 	copyPanels  = 4        // panels from which on copying a transposed A pays
 	stripMargin = 16       // floats between copied strips, so that they do not evict each other
 	inPlaceRows = 64       // rows up to which B is not worth packing
-	groupFloats = 2 << 20  // packed floats of B at a time, 8 MiB
-	groupCols   = 4096     // columns of B at a time
-	packPanels  = 16       // panels of B that are packed side by side
-	packTerms   = 128      // rows of B that are packed at a time
+	packCols    = 1024     // columns of B that are packed side by side: memory likes long rows
+	packTerms   = 16       // rows of B that are packed at a time
 	partTerms   = 1024     // least terms of a part when K is split
 	partFloats  = 4 << 20  // most floats in all partial sums
 )
@@ -41,6 +38,7 @@ type gemmPlan struct {
 
 	groupPanels int // panels and chunks of B that are packed at a time
 	groupChunks int
+	group       int // floats of those
 	parts       int // of splitTerms
 
 	inPlace bool // B is read where it lies
@@ -54,7 +52,7 @@ func newGemmPlan(s *GemmSpec, m *Micro) gemmPlan {
 	if s.M == 0 || s.N == 0 || s.K == 0 {
 		return p
 	}
-	p.terms = ceilDiv(s.K, ceilDiv(s.K, chunkTerms))
+	p.terms = m.chunkTerms(s.K)
 	p.chunks = ceilDiv(s.K, p.terms)
 	p.flops = 2 * float64(s.M) * float64(s.N) * float64(s.K)
 	p.tile = m.MR * m.NR
@@ -68,18 +66,35 @@ func newGemmPlan(s *GemmSpec, m *Micro) gemmPlan {
 	case p.flops < 2*taskFlops || s.Batch >= taskCount/2 && p.flops < matrixFlops:
 		p.mode = wholeMatrices
 		p.private += width * p.terms
-	case p.splitsTerms(s, width):
+	case p.splitsTerms(s, m, width):
 		p.mode = splitTerms
 		p.private += width * p.terms
 		p.shared = p.parts * s.M * width
 	default:
 		p.mode = splitMatrix
-		p.groupPanels = min(p.panels, groupCols/m.NR)
-		p.groupChunks = min(p.chunks, max(1, groupFloats/(p.groupPanels*m.NR*p.terms)))
-		p.shared = p.groupPanels * m.NR * p.groupChunks * p.terms
+		p.groupPanels = evenly(p.panels, m.group/(p.terms*m.NR))
+		p.groupChunks = evenly(p.chunks, m.group/(p.groupPanels*m.NR*p.terms))
+		p.group = p.groupPanels * m.NR * p.groupChunks * p.terms
+		p.shared = p.group * min(2, p.groups(s))
 	}
 	return p
 }
+
+// chunkTerms cuts K.
+func (b *blocking) chunkTerms(k int) int {
+	if k <= b.mostTerms {
+		return k
+	}
+	return ceilDiv(k, ceilDiv(k, b.terms))
+}
+
+// groups returns how many groups of panels are packed in all.
+func (p *gemmPlan) groups(s *GemmSpec) int {
+	return s.Batch * ceilDiv(p.panels, p.groupPanels) * ceilDiv(p.chunks, p.groupChunks)
+}
+
+// evenly returns the size of the parts into which n items are cut if a part may have most of them, or one.
+func evenly(n, most int) int { return ceilDiv(n, ceilDiv(n, max(1, most))) }
 
 // stripsPerBlock returns the strips of a layer.
 func (p *gemmPlan) stripsPerBlock(m *Micro) int { return max(1, m.rows/m.MR) }
@@ -98,12 +113,12 @@ func (p *gemmPlan) stripFloats() int { return stripRows*p.terms + stripMargin }
 
 // splitsTerms decides for a small C with a long K, such as the gradient of a narrow layer's weights: cut by rows and
 // columns, every task would read much of A and B for little work.
-func (p *gemmPlan) splitsTerms(s *GemmSpec, width int) bool {
+func (p *gemmPlan) splitsTerms(s *GemmSpec, m *Micro, width int) bool {
 	p.parts = taskCount
 	for p.parts > 1 && (s.K/p.parts < partTerms || p.parts*s.M*width > partFloats) {
 		p.parts /= 2
 	}
-	return p.parts >= taskCount/2
+	return p.parts >= m.parts
 }
 
 // grid cuts C into blocks for the tasks of splitMatrix; which element is in which block has no influence on its bits. Of

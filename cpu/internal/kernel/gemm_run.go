@@ -85,48 +85,70 @@ func (x *gemmRun) wholeMatrices(r Runner) {
 // pack packs a chunk of B into the worker's scratch.
 func (b *block) pack(chunk int) panels {
 	p := panels{data: b.own[b.plan.tile+b.plan.copied:], count: b.plan.panels, chunk: chunk, depth: 1}
-	b.packSerial(b.b[b.matrix*b.spec.StrideB:], &p)
+	b.packShare(b.b[b.matrix*b.spec.StrideB:], &p, 0, 1)
 	return p
 }
 
-// splitMatrix computes the matrices one after the other, each by all workers.
+// splitMatrix computes the matrices one after the other, each by all workers. While they multiply by a group of panels they
+// pack the next one.
 func (x *gemmRun) splitMatrix(r Runner) {
-	for matrix := range x.spec.Batch {
-		if p, ok := x.ready(matrix); ok {
-			x.blocks(r, matrix, &p)
-			continue
+	if p, ok := x.ready(0); ok {
+		for matrix := range x.spec.Batch {
+			x.blocks(r, matrix, &p, nil)
+			p, _ = x.ready(min(matrix+1, x.spec.Batch-1))
 		}
-		for panel := 0; panel < x.plan.panels; panel += x.plan.groupPanels {
-			for chunk := 0; chunk < x.plan.chunks; chunk += x.plan.groupChunks {
-				p := panels{
-					data:  x.scratch[:x.plan.shared],
-					panel: panel, count: min(x.plan.groupPanels, x.plan.panels-panel),
-					chunk: chunk, depth: min(x.plan.groupChunks, x.plan.chunks-chunk),
-				}
-				x.packParallel(r, x.b[matrix*x.spec.StrideB:], &p)
-				x.blocks(r, matrix, &p)
-			}
-		}
+		return
+	}
+	g := x.group(0)
+	x.packParallel(r, x.b, &g.panels)
+	for i := 1; g != nil; i++ {
+		next := x.group(i)
+		x.blocks(r, g.matrix, &g.panels, next)
+		g = next
 	}
 }
 
-// blocks multiplies A by panels of B, a task for each block of C.
-func (x *gemmRun) blocks(r Runner, matrix int, p *panels) {
+// group is the part of B that is packed at a time.
+type group struct {
+	panels
+	matrix int
+}
+
+// group returns group i, or nil after the last one.
+func (x *gemmRun) group(i int) *group {
+	p := &x.plan
+	if i >= p.groups(&x.spec) {
+		return nil
+	}
+	deep, wide := ceilDiv(p.chunks, p.groupChunks), ceilDiv(p.panels, p.groupPanels)
+	g := &group{matrix: i / deep / wide, panels: panels{panel: i / deep % wide * p.groupPanels, chunk: i % deep * p.groupChunks,
+		data: x.scratch[i%2*p.group:][:p.group]}}
+	g.count, g.depth = min(p.groupPanels, p.panels-g.panel), min(p.groupChunks, p.chunks-g.chunk)
+	return g
+}
+
+// blocks multiplies A by panels of B, a task for each block of C, and packs the next group.
+func (x *gemmRun) blocks(r Runner, matrix int, p *panels, next *group) {
 	rowTasks, colTasks := x.grid(r.Workers(), p.count)
-	r.Run(rowTasks*colTasks, func(worker, task int) {
+	tasks := rowTasks * colTasks
+	r.Run(tasks, func(worker, task int) {
 		b := block{gemmRun: x, matrix: matrix, a: x.a[matrix*x.spec.StrideA:], to: x.output(matrix),
 			own: x.privateScratch(worker), worker: worker}
 		b.strips[0], b.strips[1] = share(x.plan.strips, rowTasks, task/colTasks)
 		begin, end := share(p.count, colTasks, task%colTasks)
 		b.panels = [2]int{p.panel + begin, p.panel + end}
 		b.multiply(p, p.chunk, p.chunk+p.depth, p.chunk+p.depth == x.plan.chunks)
+		if next != nil {
+			x.packShare(x.b[next.matrix*x.spec.StrideB:], &next.panels, task, tasks)
+		}
 	})
 }
 
 // splitTerms computes partial products over ranges of K, wholly on one core each, and adds them in order.
 func (x *gemmRun) splitTerms(r Runner) {
+	cuts := max(1, r.Workers()/x.plan.parts) // of a part by rows
 	for matrix := range x.spec.Batch {
-		r.Run(x.plan.parts, func(worker, part int) { x.part(worker, matrix, part) })
+		r.Run(x.plan.parts*cuts, func(worker, task int) { x.part(worker, matrix, task/cuts, task%cuts, cuts) })
 		tasks := min(x.spec.M, taskCount)
 		r.Run(tasks, func(worker, task int) {
 			begin, end := share(x.spec.M, tasks, task)
@@ -136,15 +158,19 @@ func (x *gemmRun) splitTerms(r Runner) {
 	}
 }
 
-// part computes one partial product.
-func (x *gemmRun) part(worker, matrix, part int) {
+// part computes one partial product, or one of some cuts of it by rows.
+func (x *gemmRun) part(worker, matrix, part, cut, cuts int) {
 	width := x.plan.panels * x.micro.NR
 	size := x.spec.M * width
 	b := block{gemmRun: x, matrix: matrix, a: x.a[matrix*x.spec.StrideA:], worker: worker, partial: true,
-		own: x.privateScratch(worker), strips: [2]int{0, x.plan.strips}, panels: [2]int{0, x.plan.panels}}
+		own: x.privateScratch(worker), panels: [2]int{0, x.plan.panels}}
+	b.strips[0], b.strips[1] = share(x.plan.strips, cuts, cut)
 	b.to = target{c: x.scratch[part*size : (part+1)*size], ld: width, cols: width}
 	p, ok := x.ready(matrix)
 	first, end := share(x.plan.chunks, x.plan.parts, part)
+	if x.micro.packStrips != nil {
+		b.until = end
+	}
 	for chunk := first; chunk < end; chunk++ {
 		if !ok {
 			p = b.pack(chunk)

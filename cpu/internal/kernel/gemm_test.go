@@ -122,7 +122,7 @@ func (x *gemmCase) check(t *testing.T, set *Set) {
 		t.Fatal(err)
 	}
 	var first []float32
-	for _, workers := range []int{1, 2, 3, 8} {
+	for _, workers := range []int{1, 2, 3, 17} {
 		got := x.run(t, g, workers, workers == 3)
 		if first == nil {
 			first = got
@@ -159,6 +159,9 @@ func TestGemmSmall(t *testing.T) {
 	})
 }
 
+// tierDecides marks a case whose mode depends on the tier.
+const tierDecides gemmMode = 0
+
 // TestGemmModes reaches every way of cutting a product up, with sizes that do not divide.
 func TestGemmModes(t *testing.T) {
 	for _, c := range []struct {
@@ -171,8 +174,10 @@ func TestGemmModes(t *testing.T) {
 		{150, 140, 1100, 1, splitMatrix}, // of a transposed A, strips are copied ahead, over rows and chunks of K
 		{40, 50, 60, 20, wholeMatrices},
 		{7, 5, 1200, 9, wholeMatrices},
-		{64, 140, 1, 1, wholeMatrices}, // nothing follows the last copied strips of a transposed A
-		{17, 20, 8300, 1, splitTerms},
+		{64, 140, 1, 1, wholeMatrices},  // nothing follows the last copied strips of a transposed A
+		{17, 20, 8300, 1, splitTerms},   // parts are cut by rows where there are more workers
+		{100, 70, 4200, 1, tierDecides}, // the same, of fewer parts
+		{8, 2100, 1100, 1, splitMatrix}, // several groups of panels, by columns and by chunks
 	} {
 		forTiers(t, func(t *testing.T, set *Set) {
 			for form := range 8 {
@@ -189,7 +194,7 @@ func TestGemmModes(t *testing.T) {
 					continue
 				}
 				x := newGemmCase(spec)
-				if g, err := NewGemm(set, spec); err != nil || g.plan.mode != c.mode {
+				if g, err := NewGemm(set, spec); err != nil || g.plan.mode != c.mode && c.mode != tierDecides {
 					t.Fatalf("%+v: mode %d, want %d (%v)", spec, g.plan.mode, c.mode, err)
 				}
 				x.check(t, set)

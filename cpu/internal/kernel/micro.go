@@ -42,13 +42,17 @@ type Micro struct {
 	blocking
 }
 
-// blocking says how matrix products use a tier's caches. It has no influence on any sum.
+// blocking says how matrix products use a tier's caches. Sums depend on how it cuts K, on nothing else in it.
 type blocking struct {
-	cols    int // columns worked on at a time: their panels of one chunk stay in the second-level cache
-	rows    int // rows worked on at a time
-	inPlace int // leading dimension of B up to which a chunk of it stays in the second-level cache as it is
-	farRow  int // elements of C whose work equals fetching the rest of a row of A: scattered pieces
-	farCol  int // elements of C whose work equals copying a column of a transposed A, fetched as well
+	terms     int // of a chunk of K, between two visits of C: a strip of A and a panel of B stay in the first-level cache
+	mostTerms int // of K up to which it is one chunk
+	parts     int // of K that are summed apart, fewest that are worth it
+	group     int // floats of B packed at a time: as many are in use meanwhile, and both stay in the last-level cache
+	cols      int // columns worked on at a time: their panels of one chunk stay in the second-level cache
+	rows      int // rows worked on at a time
+	inPlace   int // leading dimension of B up to which a chunk of it stays in the second-level cache as it is
+	farRow    int // elements of C whose work equals fetching the rest of a row of A: scattered pieces
+	farCol    int // elements of C whose work equals copying a column of a transposed A, fetched as well
 }
 
 // MicroFunc computes one tile over k >= 0 terms; accumulate adds to C instead of overwriting it. The sum over the terms is
@@ -78,7 +82,7 @@ const (
 // registers at most.
 func microReference() Micro {
 	m := Micro{
-		MR: refRows, NR: refCols, lanes: 1, blocking: blocking{cols: 256, rows: 64, inPlace: 256, farRow: 6, farCol: 6},
+		MR: refRows, NR: refCols, lanes: 1, blocking: wideBlocking(),
 		packPanels: refPackPanels, packTransposed: refPackTransposed, copyStrips: refCopyStrips, colsCopy: refColsCopy, add: refAdd,
 	}
 	for rows := 1; rows <= refRows; rows++ {
@@ -90,6 +94,11 @@ func microReference() Micro {
 		}
 	}
 	return m
+}
+
+// wideBlocking is for second-level caches of 1 MiB.
+func wideBlocking() blocking {
+	return blocking{terms: 512, mostTerms: 512, parts: 8, group: 1 << 20, cols: 256, rows: 64, inPlace: 256, farRow: 6, farCol: 6}
 }
 
 // refTile reads A[i*rowStride+p*termStride].

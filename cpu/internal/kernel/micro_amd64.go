@@ -14,7 +14,7 @@ func microFor(t Tier) Micro {
 // they are a multiple of 4 KiB apart (shared/reference/kernels.md §1).
 func microAVX512() Micro {
 	return Micro{
-		MR: 8, NR: 32, peak: peakAVX512, lanes: 16, blocking: blocking{cols: 256, rows: 64, inPlace: 256, farRow: 6, farCol: 6},
+		MR: 8, NR: 32, peak: peakAVX512, lanes: 16, blocking: wideBlocking(),
 		packPanels: packAVX512, packTransposed: packTransposedAVX512, next: microAVX512Next8, copyStrips: copyStripsAVX512, colsCopy: microAVX512Copy8, add: addAVX512,
 		Rows: [maxRows + 1]MicroFunc{
 			1: microAVX512Rows1, 2: microAVX512Rows2, 3: microAVX512Rows3, 4: microAVX512Rows4,
@@ -27,10 +27,12 @@ func microAVX512() Micro {
 	}
 }
 
-// microAVX2 has a tile of 6×16, the largest for 16 registers. Blocks are for a second-level cache of 512 KiB.
+// microAVX2 has a tile of 6×16, the largest for 16 registers. Blocks are for a first-level cache of 32 KiB, a second-level cache
+// of 512 KiB and, of a last-level cache shared with others, 2 MiB.
 func microAVX2() Micro {
 	return Micro{
-		MR: 6, NR: 16, peak: peakAVX2, lanes: 8, blocking: blocking{cols: 128, rows: 96, inPlace: 32, farRow: 6, farCol: 40},
+		MR: 6, NR: 16, peak: peakAVX2, lanes: 8,
+		blocking:   blocking{terms: 256, mostTerms: 384, parts: 4, group: 256 << 10, cols: 256, rows: 96, inPlace: 32, farRow: 6, farCol: 40},
 		packPanels: packAVX2, packTransposed: packTransposedAVX2, next: microAVX2Next6, packStrips: packStripsAVX2, colsAsk: microAVX2Ask6, ask: askAVX2, add: addAVX2,
 		Rows: [maxRows + 1]MicroFunc{
 			1: microAVX2Rows1, 2: microAVX2Rows2, 3: microAVX2Rows3, 4: microAVX2Rows4, 5: microAVX2Rows5, 6: microAVX2Rows6,
