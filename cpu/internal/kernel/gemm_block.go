@@ -19,7 +19,7 @@ type block struct {
 // For each chunk and block of rows, B passes by in groups of panels that stay in the second-level cache; within a group
 // strips of rows run outside, panels inside, so that the strip's part of A stays in the first-level cache.
 func (b *block) multiply(p *panels, first, end int, last bool) {
-	perBlock := max(1, b.micro.cols/b.micro.NR)
+	perBlock := max(1, b.micro.blockCols(b.plan.terms)/b.micro.NR)
 	for x, more := b.layer(first, b.strips[0], 0), true; more; {
 		var next layer
 		if next, more = b.after(&x, end); !more && x.chunk+1 < b.until {

@@ -88,6 +88,9 @@ func (b *blocking) chunkTerms(k int) int {
 	return ceilDiv(k, ceilDiv(k, b.terms))
 }
 
+// blockCols returns the columns worked on at a time.
+func (b *blocking) blockCols(terms int) int { return min(b.cols, b.block/terms) }
+
 // groups returns how many groups of panels are packed in all.
 func (p *gemmPlan) groups(s *GemmSpec) int {
 	return s.Batch * ceilDiv(p.panels, p.groupPanels) * ceilDiv(p.chunks, p.groupChunks)
@@ -133,7 +136,7 @@ func (g *Gemm) grid(workers, panels int) (rowTasks, colTasks int) {
 			rows := min(g.plan.strips, ceilDiv(wanted, cols))
 			height, width := ceilDiv(g.plan.strips, rows)*g.micro.MR, ceilDiv(panels, cols)*g.micro.NR
 			layers := 1
-			if width > g.micro.cols {
+			if width > g.micro.blockCols(g.plan.terms) {
 				layers = ceilDiv(height, g.micro.rows)
 			}
 			work := float64(height*width + far*height + farCol*width*layers)

@@ -48,7 +48,8 @@ type blocking struct {
 	mostTerms int // of K up to which it is one chunk
 	parts     int // of K that are summed apart, fewest that are worth it
 	group     int // floats of B packed at a time: as many are in use meanwhile, and both stay in the last-level cache
-	cols      int // columns worked on at a time: their panels of one chunk stay in the second-level cache
+	block     int // floats of B worked on at a time: they stay in the second-level cache
+	cols      int // most columns worked on at a time
 	rows      int // rows worked on at a time
 	inPlace   int // leading dimension of B up to which a chunk of it stays in the second-level cache as it is
 	farRow    int // elements of C whose work equals fetching the rest of a row of A: scattered pieces
@@ -98,7 +99,7 @@ func microReference() Micro {
 
 // wideBlocking is for second-level caches of 1 MiB.
 func wideBlocking() blocking {
-	return blocking{terms: 512, mostTerms: 512, parts: 8, group: 1 << 20, cols: 256, rows: 64, inPlace: 256, farRow: 6, farCol: 6}
+	return blocking{terms: 512, mostTerms: 512, parts: 8, group: 1 << 20, block: 128 << 10, cols: 256, rows: 64, inPlace: 256, farRow: 6, farCol: 6}
 }
 
 // refTile reads A[i*rowStride+p*termStride].
