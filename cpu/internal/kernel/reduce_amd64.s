@@ -377,7 +377,7 @@ DATA orderAVX5124<>+60(SB)/4, $0x0000000f
 GLOBL orderAVX5124<>(SB), RODATA|NOPTR, $64
 
 // func columnSumAVX512(acc []float32, x []float32, rows int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·columnSumAVX512(SB), NOSPLIT, $0-56
 	MOVQ         acc_base+0(FP), AX
 	MOVQ         acc_len+8(FP), CX
@@ -399,22 +399,29 @@ rows4:
 	MOVQ    CX, R10
 	SUBQ    $0x40, R10
 	JLT     rows4tail
+	MOVQ    CX, R11
+	IMUL3Q  $0x08, R11, R11
 	PCALIGN $0x20
 
 rows4vector:
-	VMOVUPS (BX)(R9*1), Z0
-	VMOVUPS (SI)(R9*1), Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS (DI)(R9*1), Z1
-	VMOVUPS (R8)(R9*1), Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS (AX)(R9*1), Z2
-	VADDPS  Z1, Z0, Z0
-	VADDPS  Z0, Z2, Z0
-	VMOVUPS Z0, (AX)(R9*1)
-	ADDQ    $0x40, R9
-	CMPQ    R9, R10
-	JLE     rows4vector
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	ADDQ       $0x40, R11
+	VMOVUPS    (BX)(R9*1), Z0
+	VMOVUPS    (SI)(R9*1), Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (DI)(R9*1), Z1
+	VMOVUPS    (R8)(R9*1), Z2
+	VADDPS     Z2, Z1, Z1
+	VMOVUPS    (AX)(R9*1), Z2
+	VADDPS     Z1, Z0, Z0
+	VADDPS     Z0, Z2, Z0
+	VMOVUPS    Z0, (AX)(R9*1)
+	ADDQ       $0x40, R9
+	CMPQ       R9, R10
+	JLE        rows4vector
 
 rows4tail:
 	CMPQ      R9, CX
@@ -445,6 +452,8 @@ rows1:
 	MOVQ    CX, DI
 	SUBQ    $0x40, DI
 	JLT     rows1tail
+	MOVQ    CX, R8
+	IMUL3Q  $0x02, R8, R8
 	PCALIGN $0x20
 
 rows1vector:
@@ -841,7 +850,7 @@ done:
 	RET
 
 // func columnSumProductAVX512(acc []float32, a []float32, b []float32, rows int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·columnSumProductAVX512(SB), NOSPLIT, $0-80
 	MOVQ         acc_base+0(FP), AX
 	MOVQ         acc_len+8(FP), CX
@@ -867,9 +876,20 @@ rows4:
 	MOVQ    CX, R14
 	SUBQ    $0x40, R14
 	JLT     rows4tail
+	MOVQ    CX, R15
+	IMUL3Q  $0x08, R15, R15
 	PCALIGN $0x20
 
 rows4vector:
+	PREFETCHT0  (BX)(R15*1)
+	PREFETCHT0  (DI)(R15*1)
+	PREFETCHT0  (R8)(R15*1)
+	PREFETCHT0  (R9)(R15*1)
+	PREFETCHT0  (SI)(R15*1)
+	PREFETCHT0  (R10)(R15*1)
+	PREFETCHT0  (R11)(R15*1)
+	PREFETCHT0  (R12)(R15*1)
+	ADDQ        $0x40, R15
 	VMOVUPS     (BX)(R13*1), Z0
 	VMOVUPS     (SI)(R13*1), Z1
 	VMULPS      Z1, Z0, Z0
@@ -930,6 +950,8 @@ rows1:
 	MOVQ    CX, R8
 	SUBQ    $0x40, R8
 	JLT     rows1tail
+	MOVQ    CX, R9
+	IMUL3Q  $0x02, R9, R9
 	PCALIGN $0x20
 
 rows1vector:
@@ -1347,7 +1369,7 @@ done:
 	RET
 
 // func columnMaxAVX512(acc []float32, x []float32, rows int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·columnMaxAVX512(SB), NOSPLIT, $0-56
 	MOVQ         acc_base+0(FP), AX
 	MOVQ         acc_len+8(FP), CX
@@ -1369,30 +1391,37 @@ rows4:
 	MOVQ    CX, R10
 	SUBQ    $0x40, R10
 	JLT     rows4tail
+	MOVQ    CX, R11
+	IMUL3Q  $0x08, R11, R11
 	PCALIGN $0x20
 
 rows4vector:
-	VMOVUPS   (BX)(R9*1), Z0
-	VMOVUPS   (SI)(R9*1), Z11
-	VMAXPS    Z11, Z0, Z11
-	VCMPPS    $0x03, Z0, Z0, K2
-	VBLENDMPS Z0, Z11, K2, Z1
-	VMOVUPS   (DI)(R9*1), Z0
-	VMOVUPS   (R8)(R9*1), Z11
-	VMAXPS    Z11, Z0, Z11
-	VCMPPS    $0x03, Z0, Z0, K2
-	VBLENDMPS Z0, Z11, K2, Z2
-	VMOVUPS   (AX)(R9*1), Z0
-	VMAXPS    Z2, Z1, Z11
-	VCMPPS    $0x03, Z1, Z1, K2
-	VBLENDMPS Z1, Z11, K2, Z3
-	VMAXPS    Z3, Z0, Z11
-	VCMPPS    $0x03, Z0, Z0, K2
-	VBLENDMPS Z0, Z11, K2, Z4
-	VMOVUPS   Z4, (AX)(R9*1)
-	ADDQ      $0x40, R9
-	CMPQ      R9, R10
-	JLE       rows4vector
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	ADDQ       $0x40, R11
+	VMOVUPS    (BX)(R9*1), Z0
+	VMOVUPS    (SI)(R9*1), Z11
+	VMAXPS     Z11, Z0, Z11
+	VCMPPS     $0x03, Z0, Z0, K2
+	VBLENDMPS  Z0, Z11, K2, Z1
+	VMOVUPS    (DI)(R9*1), Z0
+	VMOVUPS    (R8)(R9*1), Z11
+	VMAXPS     Z11, Z0, Z11
+	VCMPPS     $0x03, Z0, Z0, K2
+	VBLENDMPS  Z0, Z11, K2, Z2
+	VMOVUPS    (AX)(R9*1), Z0
+	VMAXPS     Z2, Z1, Z11
+	VCMPPS     $0x03, Z1, Z1, K2
+	VBLENDMPS  Z1, Z11, K2, Z3
+	VMAXPS     Z3, Z0, Z11
+	VCMPPS     $0x03, Z0, Z0, K2
+	VBLENDMPS  Z0, Z11, K2, Z4
+	VMOVUPS    Z4, (AX)(R9*1)
+	ADDQ       $0x40, R9
+	CMPQ       R9, R10
+	JLE        rows4vector
 
 rows4tail:
 	CMPQ      R9, CX
@@ -1431,6 +1460,8 @@ rows1:
 	MOVQ    CX, DI
 	SUBQ    $0x40, DI
 	JLT     rows1tail
+	MOVQ    CX, R8
+	IMUL3Q  $0x02, R8, R8
 	PCALIGN $0x20
 
 rows1vector:
@@ -1847,7 +1878,7 @@ done:
 	RET
 
 // func columnMinAVX512(acc []float32, x []float32, rows int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·columnMinAVX512(SB), NOSPLIT, $0-56
 	MOVQ         acc_base+0(FP), AX
 	MOVQ         acc_len+8(FP), CX
@@ -1869,30 +1900,37 @@ rows4:
 	MOVQ    CX, R10
 	SUBQ    $0x40, R10
 	JLT     rows4tail
+	MOVQ    CX, R11
+	IMUL3Q  $0x08, R11, R11
 	PCALIGN $0x20
 
 rows4vector:
-	VMOVUPS   (BX)(R9*1), Z0
-	VMOVUPS   (SI)(R9*1), Z11
-	VMINPS    Z11, Z0, Z11
-	VCMPPS    $0x03, Z0, Z0, K2
-	VBLENDMPS Z0, Z11, K2, Z1
-	VMOVUPS   (DI)(R9*1), Z0
-	VMOVUPS   (R8)(R9*1), Z11
-	VMINPS    Z11, Z0, Z11
-	VCMPPS    $0x03, Z0, Z0, K2
-	VBLENDMPS Z0, Z11, K2, Z2
-	VMOVUPS   (AX)(R9*1), Z0
-	VMINPS    Z2, Z1, Z11
-	VCMPPS    $0x03, Z1, Z1, K2
-	VBLENDMPS Z1, Z11, K2, Z3
-	VMINPS    Z3, Z0, Z11
-	VCMPPS    $0x03, Z0, Z0, K2
-	VBLENDMPS Z0, Z11, K2, Z4
-	VMOVUPS   Z4, (AX)(R9*1)
-	ADDQ      $0x40, R9
-	CMPQ      R9, R10
-	JLE       rows4vector
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	ADDQ       $0x40, R11
+	VMOVUPS    (BX)(R9*1), Z0
+	VMOVUPS    (SI)(R9*1), Z11
+	VMINPS     Z11, Z0, Z11
+	VCMPPS     $0x03, Z0, Z0, K2
+	VBLENDMPS  Z0, Z11, K2, Z1
+	VMOVUPS    (DI)(R9*1), Z0
+	VMOVUPS    (R8)(R9*1), Z11
+	VMINPS     Z11, Z0, Z11
+	VCMPPS     $0x03, Z0, Z0, K2
+	VBLENDMPS  Z0, Z11, K2, Z2
+	VMOVUPS    (AX)(R9*1), Z0
+	VMINPS     Z2, Z1, Z11
+	VCMPPS     $0x03, Z1, Z1, K2
+	VBLENDMPS  Z1, Z11, K2, Z3
+	VMINPS     Z3, Z0, Z11
+	VCMPPS     $0x03, Z0, Z0, K2
+	VBLENDMPS  Z0, Z11, K2, Z4
+	VMOVUPS    Z4, (AX)(R9*1)
+	ADDQ       $0x40, R9
+	CMPQ       R9, R10
+	JLE        rows4vector
 
 rows4tail:
 	CMPQ      R9, CX
@@ -1931,6 +1969,8 @@ rows1:
 	MOVQ    CX, DI
 	SUBQ    $0x40, DI
 	JLT     rows1tail
+	MOVQ    CX, R8
+	IMUL3Q  $0x02, R8, R8
 	PCALIGN $0x20
 
 rows1vector:
@@ -2544,7 +2584,7 @@ DATA orderAVX23<>+28(SB)/4, $0x00000007
 GLOBL orderAVX23<>(SB), RODATA|NOPTR, $32
 
 // func columnSumAVX2(acc []float32, x []float32, rows int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·columnSumAVX2(SB), NOSPLIT, $0-56
 	MOVQ         acc_base+0(FP), AX
 	MOVQ         acc_len+8(FP), CX
@@ -2567,22 +2607,29 @@ rows4:
 	MOVQ    CX, R10
 	SUBQ    $0x20, R10
 	JLT     rows4tail
+	MOVQ    CX, R11
+	IMUL3Q  $0x08, R11, R11
 	PCALIGN $0x20
 
 rows4vector:
-	VMOVUPS (BX)(R9*1), Y1
-	VMOVUPS (SI)(R9*1), Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS (DI)(R9*1), Y2
-	VMOVUPS (R8)(R9*1), Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS (AX)(R9*1), Y3
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y3, Y1
-	VMOVUPS Y1, (AX)(R9*1)
-	ADDQ    $0x20, R9
-	CMPQ    R9, R10
-	JLE     rows4vector
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	ADDQ       $0x20, R11
+	VMOVUPS    (BX)(R9*1), Y1
+	VMOVUPS    (SI)(R9*1), Y2
+	VADDPS     Y2, Y1, Y1
+	VMOVUPS    (DI)(R9*1), Y2
+	VMOVUPS    (R8)(R9*1), Y3
+	VADDPS     Y3, Y2, Y2
+	VMOVUPS    (AX)(R9*1), Y3
+	VADDPS     Y2, Y1, Y1
+	VADDPS     Y1, Y3, Y1
+	VMOVUPS    Y1, (AX)(R9*1)
+	ADDQ       $0x20, R9
+	CMPQ       R9, R10
+	JLE        rows4vector
 
 rows4tail:
 	CMPQ       R9, CX
@@ -2613,6 +2660,8 @@ rows1:
 	MOVQ    CX, DI
 	SUBQ    $0x20, DI
 	JLT     rows1tail
+	MOVQ    CX, R8
+	IMUL3Q  $0x02, R8, R8
 	PCALIGN $0x20
 
 rows1vector:
@@ -2890,7 +2939,7 @@ done:
 	RET
 
 // func columnSumProductAVX2(acc []float32, a []float32, b []float32, rows int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·columnSumProductAVX2(SB), NOSPLIT, $0-80
 	MOVQ         acc_base+0(FP), AX
 	MOVQ         acc_len+8(FP), CX
@@ -2917,9 +2966,20 @@ rows4:
 	MOVQ    CX, R14
 	SUBQ    $0x20, R14
 	JLT     rows4tail
+	MOVQ    CX, R15
+	IMUL3Q  $0x08, R15, R15
 	PCALIGN $0x20
 
 rows4vector:
+	PREFETCHT0  (BX)(R15*1)
+	PREFETCHT0  (DI)(R15*1)
+	PREFETCHT0  (R8)(R15*1)
+	PREFETCHT0  (R9)(R15*1)
+	PREFETCHT0  (SI)(R15*1)
+	PREFETCHT0  (R10)(R15*1)
+	PREFETCHT0  (R11)(R15*1)
+	PREFETCHT0  (R12)(R15*1)
+	ADDQ        $0x20, R15
 	VMOVUPS     (BX)(R13*1), Y1
 	VMOVUPS     (SI)(R13*1), Y2
 	VMULPS      Y2, Y1, Y1
@@ -2980,6 +3040,8 @@ rows1:
 	MOVQ    CX, R8
 	SUBQ    $0x20, R8
 	JLT     rows1tail
+	MOVQ    CX, R9
+	IMUL3Q  $0x02, R9, R9
 	PCALIGN $0x20
 
 rows1vector:
@@ -3262,7 +3324,7 @@ done:
 	RET
 
 // func columnMaxAVX2(acc []float32, x []float32, rows int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·columnMaxAVX2(SB), NOSPLIT, $0-56
 	MOVQ         acc_base+0(FP), AX
 	MOVQ         acc_len+8(FP), CX
@@ -3285,30 +3347,37 @@ rows4:
 	MOVQ    CX, R10
 	SUBQ    $0x20, R10
 	JLT     rows4tail
+	MOVQ    CX, R11
+	IMUL3Q  $0x08, R11, R11
 	PCALIGN $0x20
 
 rows4vector:
-	VMOVUPS   (BX)(R9*1), Y1
-	VMOVUPS   (SI)(R9*1), Y2
-	VMAXPS    Y2, Y1, Y2
-	VCMPPS    $0x03, Y1, Y1, Y3
-	VBLENDVPS Y3, Y1, Y2, Y1
-	VMOVUPS   (DI)(R9*1), Y2
-	VMOVUPS   (R8)(R9*1), Y3
-	VMAXPS    Y3, Y2, Y3
-	VCMPPS    $0x03, Y2, Y2, Y4
-	VBLENDVPS Y4, Y2, Y3, Y2
-	VMOVUPS   (AX)(R9*1), Y3
-	VMAXPS    Y2, Y1, Y2
-	VCMPPS    $0x03, Y1, Y1, Y4
-	VBLENDVPS Y4, Y1, Y2, Y1
-	VMAXPS    Y1, Y3, Y1
-	VCMPPS    $0x03, Y3, Y3, Y2
-	VBLENDVPS Y2, Y3, Y1, Y1
-	VMOVUPS   Y1, (AX)(R9*1)
-	ADDQ      $0x20, R9
-	CMPQ      R9, R10
-	JLE       rows4vector
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	ADDQ       $0x20, R11
+	VMOVUPS    (BX)(R9*1), Y1
+	VMOVUPS    (SI)(R9*1), Y2
+	VMAXPS     Y2, Y1, Y2
+	VCMPPS     $0x03, Y1, Y1, Y3
+	VBLENDVPS  Y3, Y1, Y2, Y1
+	VMOVUPS    (DI)(R9*1), Y2
+	VMOVUPS    (R8)(R9*1), Y3
+	VMAXPS     Y3, Y2, Y3
+	VCMPPS     $0x03, Y2, Y2, Y4
+	VBLENDVPS  Y4, Y2, Y3, Y2
+	VMOVUPS    (AX)(R9*1), Y3
+	VMAXPS     Y2, Y1, Y2
+	VCMPPS     $0x03, Y1, Y1, Y4
+	VBLENDVPS  Y4, Y1, Y2, Y1
+	VMAXPS     Y1, Y3, Y1
+	VCMPPS     $0x03, Y3, Y3, Y2
+	VBLENDVPS  Y2, Y3, Y1, Y1
+	VMOVUPS    Y1, (AX)(R9*1)
+	ADDQ       $0x20, R9
+	CMPQ       R9, R10
+	JLE        rows4vector
 
 rows4tail:
 	CMPQ       R9, CX
@@ -3347,6 +3416,8 @@ rows1:
 	MOVQ    CX, DI
 	SUBQ    $0x20, DI
 	JLT     rows1tail
+	MOVQ    CX, R8
+	IMUL3Q  $0x02, R8, R8
 	PCALIGN $0x20
 
 rows1vector:
@@ -3628,7 +3699,7 @@ done:
 	RET
 
 // func columnMinAVX2(acc []float32, x []float32, rows int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·columnMinAVX2(SB), NOSPLIT, $0-56
 	MOVQ         acc_base+0(FP), AX
 	MOVQ         acc_len+8(FP), CX
@@ -3651,30 +3722,37 @@ rows4:
 	MOVQ    CX, R10
 	SUBQ    $0x20, R10
 	JLT     rows4tail
+	MOVQ    CX, R11
+	IMUL3Q  $0x08, R11, R11
 	PCALIGN $0x20
 
 rows4vector:
-	VMOVUPS   (BX)(R9*1), Y1
-	VMOVUPS   (SI)(R9*1), Y2
-	VMINPS    Y2, Y1, Y2
-	VCMPPS    $0x03, Y1, Y1, Y3
-	VBLENDVPS Y3, Y1, Y2, Y1
-	VMOVUPS   (DI)(R9*1), Y2
-	VMOVUPS   (R8)(R9*1), Y3
-	VMINPS    Y3, Y2, Y3
-	VCMPPS    $0x03, Y2, Y2, Y4
-	VBLENDVPS Y4, Y2, Y3, Y2
-	VMOVUPS   (AX)(R9*1), Y3
-	VMINPS    Y2, Y1, Y2
-	VCMPPS    $0x03, Y1, Y1, Y4
-	VBLENDVPS Y4, Y1, Y2, Y1
-	VMINPS    Y1, Y3, Y1
-	VCMPPS    $0x03, Y3, Y3, Y2
-	VBLENDVPS Y2, Y3, Y1, Y1
-	VMOVUPS   Y1, (AX)(R9*1)
-	ADDQ      $0x20, R9
-	CMPQ      R9, R10
-	JLE       rows4vector
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	ADDQ       $0x20, R11
+	VMOVUPS    (BX)(R9*1), Y1
+	VMOVUPS    (SI)(R9*1), Y2
+	VMINPS     Y2, Y1, Y2
+	VCMPPS     $0x03, Y1, Y1, Y3
+	VBLENDVPS  Y3, Y1, Y2, Y1
+	VMOVUPS    (DI)(R9*1), Y2
+	VMOVUPS    (R8)(R9*1), Y3
+	VMINPS     Y3, Y2, Y3
+	VCMPPS     $0x03, Y2, Y2, Y4
+	VBLENDVPS  Y4, Y2, Y3, Y2
+	VMOVUPS    (AX)(R9*1), Y3
+	VMINPS     Y2, Y1, Y2
+	VCMPPS     $0x03, Y1, Y1, Y4
+	VBLENDVPS  Y4, Y1, Y2, Y1
+	VMINPS     Y1, Y3, Y1
+	VCMPPS     $0x03, Y3, Y3, Y2
+	VBLENDVPS  Y2, Y3, Y1, Y1
+	VMOVUPS    Y1, (AX)(R9*1)
+	ADDQ       $0x20, R9
+	CMPQ       R9, R10
+	JLE        rows4vector
 
 rows4tail:
 	CMPQ       R9, CX
@@ -3713,6 +3791,8 @@ rows1:
 	MOVQ    CX, DI
 	SUBQ    $0x20, DI
 	JLT     rows1tail
+	MOVQ    CX, R8
+	IMUL3Q  $0x02, R8, R8
 	PCALIGN $0x20
 
 rows1vector:

@@ -235,8 +235,14 @@ func (g *gen) columnRows(r reducer, u int, acc, stride, rows, mask Register, in 
 	g.MOVQ(stride, left)
 	g.SUBQ(Imm(uint64(g.bytes)), left)
 	g.JLT(LabelRef(begin + "tail"))
+	next := g.GP64()
+	g.MOVQ(stride, next)
+	g.IMUL3Q(Imm(uint64(2*u)), next, next)
 	g.align()
 	g.Label(begin + "vector")
+	if u > 1 {
+		g.askRows(in, next)
+	}
 	g.VMOVUPS(g.columnTerms(r, acc, i, in, nil), g.at(acc, i, 0))
 	g.ADDQ(Imm(uint64(g.bytes)), i)
 	g.CMPQ(i, left)
@@ -253,6 +259,17 @@ func (g *gen) columnRows(r reducer, u int, acc, stride, rows, mask Register, in 
 	g.JGE(LabelRef(begin))
 	g.Label(end)
 	g.ADDQ(Imm(uint64(u)), rows)
+}
+
+// askRows asks memory for the same places of the rows that come next: each stream is one row long, which is too short for the processor to
+// find out by itself.
+func (g *gen) askRows(in [][]Register, next Register) {
+	for _, rows := range in {
+		for _, p := range rows {
+			g.PREFETCHT0(Mem{Base: p, Index: next, Scale: 1})
+		}
+	}
+	g.ADDQ(Imm(uint64(g.bytes)), next)
 }
 
 func (g *gen) columnTerms(r reducer, acc, i Register, in [][]Register, mask Register) VecVirtual {
