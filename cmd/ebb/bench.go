@@ -21,6 +21,7 @@ type benchCmd struct {
 	Precision string `help:"f32 or bf16." default:"f32" enum:"f32,bf16"`
 	JSON      bool   `name:"json" help:"One line of JSON, with the fields of torch_bench.py."`
 	Kernels   bool   `help:"Measure every kernel of the engine beside the machine's limits instead."`
+	Rounds    int    `help:"Of --kernels: sweep so often and keep the best of each." default:"1"`
 	Profile   bool   `help:"Print the engine's profile by kernel, if it keeps one."`
 	engineFlags
 }

@@ -26,6 +26,25 @@ func TestPrintKernel(t *testing.T) {
 	}
 }
 
+// Of several sweeps the best of each kernel and of its limit stays.
+func TestBestKernels(t *testing.T) {
+	var b bestKernels
+	for _, sweep := range [][]cpu.KernelMeasurement{
+		{{Name: "region", Unit: "µs", Value: 3}, {Name: "NN", Unit: "GFLOPS", Value: 80, Limit: 100}},
+		{{Name: "region", Unit: "µs", Value: 2}, {Name: "NN", Unit: "GFLOPS", Value: 60, Limit: 110}},
+	} {
+		b.next = 0
+		for _, k := range sweep {
+			if err := b.take(k); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(b.all) != 2 || b.all[0].Value != 2 || b.all[1].Value != 80 || b.all[1].Limit != 110 {
+		t.Errorf("%+v", b.all)
+	}
+}
+
 // TestKernelsNeedTheEngine wants a usage error for a backend that cannot measure its kernels.
 func TestKernelsNeedTheEngine(t *testing.T) {
 	var out, err strings.Builder
