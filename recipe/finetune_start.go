@@ -24,7 +24,13 @@ const (
 	adapterRate  = 5.0
 	patience     = 3
 	leastHeldOut = 0.1 // of few pictures a smaller share would tell nothing
-	measurements = 10  // of the held-out loss in a run
+
+	// How often the held-out loss is measured in a run, and on how much. Fine-tuning is short, and what was enough now and then in the first
+	// training would take longer than all of it.
+	mostMeasurements  = 10
+	leastMeasurements = 4
+	heldOutImages     = 128
+	heldOutLevels     = 5
 )
 
 // Continue returns the configuration of a run that goes on from a model of configuration c, with or without adapters: the same
@@ -49,6 +55,7 @@ func (c Config) Continue(from string, lora *finetune.LoRAConfig) (Config, error)
 	n.Data.Source, n.Data.Paths, n.Data.Valid, n.Data.Weights, n.Data.Limit = Files, nil, nil, nil, 0
 	n.Train.Rate = optim.Schedule{Shape: optim.Cosine, Peak: round3(n.Finetune.Rate * factorOf(lora))}
 	n.Train.Patience, n.HeldOut.Share = patience, max(c.HeldOut.Share, leastHeldOut)
+	n.HeldOut.Images, n.HeldOut.Levels = min(c.HeldOut.Images, heldOutImages), min(c.HeldOut.Levels, heldOutLevels)
 	return n, nil
 }
 
@@ -80,10 +87,17 @@ func (c *Config) SetLength(images int64, batch, pictures int) {
 	if images == 0 {
 		images = min(max(20*int64(pictures), 100*b), 20_000*b)
 	}
-	every := max(images/measurements, b)
+	every := max(images/c.measurements(images), b)
 	t.Images, t.LogEvery = images, max(every/10, b)
 	t.EvalEvery, t.SampleEvery, t.SaveEvery = every, every, every
 	t.Rate.Warmup, t.Rate.Horizon = min(100*b, images/10), images
+}
+
+// measurements is how often the held-out loss is measured in a run of so many images: so that it takes no more than a third of the time, in
+// passes through the network (three for an image of training; new and old pictures, the first by raw weights too), but often enough to stop early.
+func (c *Config) measurements(images int64) int64 {
+	cost := max(int64(c.HeldOut.Images*c.HeldOut.Levels*3), 1)
+	return min(max(3*images/2/cost, leastMeasurements), mostMeasurements)
 }
 
 // FinetuneSets is the data of a fine-tuning run.

@@ -35,7 +35,7 @@ func (c *Config) SetTextLength(tokens int64, batch int, corpus int64) {
 	if tokens == 0 {
 		tokens = min(max(passes*corpus, 100*b), 20_000*b)
 	}
-	every := max(tokens/measurements, b)
+	every := max(tokens/mostMeasurements, b)
 	t.Tokens, t.LogEvery = tokens, max(every/10, b)
 	t.EvalEvery, t.SampleEvery, t.SaveEvery = every, every, every
 	t.Rate.Warmup, t.Rate.Horizon = min(100*b, tokens/10), tokens
