@@ -38,6 +38,7 @@ func convCases() []ConvSpec {
 	skew.PadTop, skew.PadBottom, skew.PadLeft, skew.PadRight = 0, 3, 5, -2
 	return []ConvSpec{
 		few, odd, wide, many, tall, none, two, crop, skew,
+		same3(33, 1, 29, 16, 72), same3(2, 6, 6, 77, 40), same3(1, 3, 5, 176, 168), // groups of channels; two workers transform alone
 		same3(1, 4, 4, 16, 16), same3(1, 1, 1, 16, 16), same3(2, 2, 3, 64, 8), same3(1, 9, 9, 3, 40), same3(1, 9, 9, 40, 3), same3(1, 3, 3, 1, 1),
 		{Batch: 2, InH: 9, InW: 8, InC: 20, OutC: 33, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
 		{Batch: 2, InH: 8, InW: 8, InC: 24, OutC: 16, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadBottom: 1, PadRight: 1},

@@ -5,9 +5,9 @@ package kernel
 // Transformed inputs V[36][tile][inC] are multiplied in place by transformed filters U, which are stored as panels of a
 // matrix product: for each group of output channels [36][panel][inC][NR]. Products M[36][tile][outC] are transformed back.
 //
-// Many tiles are cut into blocks whose V and M stay in the second-level cache, for all output channels at once. Few tiles
-// are transformed together, then each group of output channels is a task that transforms its filter, multiplies and
-// transforms back, so that U is never stored as a whole.
+// Many tiles are cut into blocks whose V and M stay in the second-level cache (if U is small: a large one had to be read too
+// often), for all output channels at once. Few tiles are transformed together, or by each worker for itself; then each group
+// of output channels is a task that transforms its filter, multiplies and transforms back, so that U is never stored as a whole.
 type winogradConv struct {
 	tiling
 	micro  *Micro
@@ -24,25 +24,33 @@ type winogradConv struct {
 
 const (
 	fewTiles    = 256 // at most so many are transformed together
-	blockTiles  = 64
+	taskTiles   = 64  // of a task, where they are many
 	groupWidth  = 32
-	winogradGap = 16 // floats between rows and matrices, against conflicts in the cache
+	smallFilter = 40 << 10 // channel pairs up to which U, read anew for each block, stays in the last-level cache
+	winogradGap = 16       // floats between rows and matrices, against conflicts in the cache
 	tileTasks   = 16
+	aloneShare  = 20       // how many times as much, at least, a worker multiplies as transforming all tiles adds
+	aloneFloats = 36 << 15 // of V, at most, for each worker
 )
 
 func newWinogradConv(set *Set, g *gather) *winogradConv {
 	w := &winogradConv{tiling: newTiling(g), micro: &set.Micro, kernel: &set.Winograd}
+	w.blocks = w.tiles > fewTiles
 	w.width = max(groupWidth, w.micro.NR)
+	tiles := taskTiles
+	if w.blocks && g.inC*g.outC <= smallFilter {
+		tiles = w.micro.tiles
+		w.width = w.micro.NR * evenGroups(ceilDiv(g.outC, w.micro.NR), max(1, w.micro.tileCols/w.micro.NR))
+	}
 	w.outGroups = ceilDiv(g.outC, w.width)
 	w.xiU = g.inC*w.width + winogradGap
 	w.group = grid * w.xiU
 	w.ldv = g.inC + winogradGap
-	w.blocks = w.tiles > fewTiles
 	w.most, w.ldm = w.tiles, w.width
 	if w.blocks {
-		w.tasks = min(w.lines, 8*ceilDiv(w.tiles, 8*blockTiles))
+		w.tasks = min(w.lines, 8*ceilDiv(w.tiles, 8*taskTiles))
 		perTask := ceilDiv(w.lines, w.tasks) * w.wide
-		w.most = ceilDiv(perTask, ceilDiv(perTask, blockTiles))
+		w.most = ceilDiv(perTask, ceilDiv(perTask, tiles))
 		w.ldm = w.outGroups*w.width + winogradGap
 	}
 	w.shared = g.inC
@@ -56,16 +64,39 @@ func newWinogradConv(set *Set, g *gather) *winogradConv {
 	return w
 }
 
+// evenGroups returns how many of n panels, at most most, make a group, so that the last has as few too many as can be.
+func evenGroups(n, most int) int {
+	best := 1
+	for size := 2; size <= most; size++ {
+		if roundUp(n, size) <= roundUp(n, best) {
+			best = size
+		}
+	}
+	return best
+}
+
 func (w *winogradConv) xiV() int   { return w.most*w.ldv + winogradGap }
 func (w *winogradConv) xiM() int   { return w.most*w.ldm + winogradGap }
 func (w *winogradConv) sizeV() int { return grid * w.xiV() }
 func (w *winogradConv) sizeM() int { return grid * w.xiM() }
 
-// sizeFlipped is the room for a group's filter, flipped or filled up to the group's width.
-func (w *winogradConv) sizeFlipped() int { return 9 * w.inC * w.width }
+// sizeFlipped is the room for a group's filter, flipped, filled up to the group's width or packed.
+func (w *winogradConv) sizeFlipped() int { return 9 * w.tap() }
+
+// tap returns the floats from one of its nine taps to the next.
+func (w *winogradConv) tap() int { return w.inC*w.width + winogradGap }
 
 func (w *winogradConv) scratch(workers int) int {
+	if w.alone(workers) {
+		return w.shared - w.sizeV() + workers*(w.own+w.sizeV())
+	}
 	return w.shared + pick(w.blocks, w.prepared(), 0) + workers*w.own
+}
+
+// alone says whether each worker transforms few tiles for itself: where that costs it at most a twentieth of its
+// multiplications, and the results are few. Lines that another worker has written are slow to read, and slow to write again.
+func (w *winogradConv) alone(workers int) bool {
+	return !w.blocks && workers > 1 && w.sizeV() <= aloneFloats && (workers-1)*costTileInput*aloneShare <= grid*w.outC
 }
 
 func (w *winogradConv) prepared() int { return w.outGroups * w.group }
@@ -84,11 +115,12 @@ func (w *winogradConv) channels(j int) (col, n int) {
 	return j * w.width, min(w.width, w.outC-j*w.width)
 }
 
-// filterGroup transforms the filter of a group of output channels. temp has sizeFlipped floats.
+// filterGroup transforms the filter of a group of output channels. temp has sizeFlipped floats. Vectors shorter than a cache
+// line are not read where they lie: each would fetch the line anew.
 func (w *winogradConv) filterGroup(filter []float32, j int, temp, u []float32) {
 	m, inC := w.micro, w.inC
 	col, n := w.channels(j)
-	if !w.transposed && n == w.width {
+	if !w.transposed && n == w.width && w.kernel.lanes >= lineFloats {
 		for k := 0; k < w.width; k += w.kernel.lanes {
 			w.kernel.filter(inC, &filter[col+k], inC*w.outC, w.outC, &u[k/m.NR*inC*m.NR+k%m.NR], w.xiU, m.NR)
 		}
@@ -98,7 +130,7 @@ func (w *winogradConv) filterGroup(filter []float32, j int, temp, u []float32) {
 	for r, row := range w.rows[0].taps {
 		for c, tap := range w.cols[0].taps {
 			for p := range panels {
-				out := temp[((3*r+c)*panels+p)*inC*m.NR:][:inC*m.NR]
+				out := temp[(3*r+c)*w.tap()+p*inC*m.NR:][:inC*m.NR]
 				if col+p*m.NR >= w.outC {
 					clear(out)
 					continue
@@ -109,7 +141,7 @@ func (w *winogradConv) filterGroup(filter []float32, j int, temp, u []float32) {
 	}
 	for k := 0; k < w.width; k += w.kernel.lanes {
 		at := k/m.NR*inC*m.NR + k%m.NR
-		w.kernel.filter(inC, &temp[at], inC*w.width, m.NR, &u[at], w.xiU, m.NR)
+		w.kernel.filter(inC, &temp[at], w.tap(), m.NR, &u[at], w.xiU, m.NR)
 	}
 }
 
@@ -142,7 +174,7 @@ func (w *winogradConv) runBlocks(r Runner, x *convRun, zero []float32, c carve) 
 		for i := range pieces {
 			first, last := share(tiles, pieces, i)
 			first, last = first+line*w.wide, last+line*w.wide
-			w.inputs(w.kernel, x.a, zero, first, last, v, w.ldv, w.xiV())
+			w.inputs(w.kernel, x.a, zero, w.inC, first, last, v, w.ldv, w.xiV())
 			for j := range w.outGroups {
 				w.multiply(u[j*w.group:], v, m[j*w.width:], last-first)
 			}
@@ -156,14 +188,31 @@ func (w *winogradConv) runBlocks(r Runner, x *convRun, zero []float32, c carve) 
 
 // runGroups transforms all tiles, then computes one group of output channels a task.
 func (w *winogradConv) runGroups(r Runner, x *convRun, zero []float32, c carve) {
-	v := c.take(w.sizeV())
-	tasks := min(w.tiles, tileTasks)
-	r.Run(tasks, func(_, task int) {
-		first, end := share(w.tiles, tasks, task)
-		w.inputs(w.kernel, x.a, zero, first, end, v[first*w.ldv:], w.ldv, w.xiV())
-	})
+	alone := w.alone(r.Workers())
+	size := w.own + pick(alone, w.sizeV(), 0)
+	transform := func(v []float32, first, end int) {
+		w.inputs(w.kernel, x.a, zero, w.inC, first, end, v[first*w.ldv:], w.ldv, w.xiV())
+	}
+	var all []float32
+	if !alone {
+		all = c.take(w.sizeV())
+		tasks := min(w.tiles, tileTasks)
+		r.Run(tasks, func(_, task int) {
+			first, end := share(w.tiles, tasks, task)
+			transform(all, first, end)
+		})
+	}
+	done := make([]bool, r.Workers()) // whose V is there
 	r.Run(w.outGroups, func(worker, j int) {
-		own := carve(c[worker*w.own : (worker+1)*w.own])
+		own := carve(c[worker*size : (worker+1)*size])
+		v := all
+		if alone {
+			v = own.take(w.sizeV())
+			if !done[worker] {
+				transform(v, 0, w.tiles)
+				done[worker] = true
+			}
+		}
 		m, edge, u := own.take(w.sizeM()), own.take(tileSize*tileSize*w.width), own.take(w.group)
 		if x.prepared != nil {
 			u = x.prepared[j*w.group : (j+1)*w.group]

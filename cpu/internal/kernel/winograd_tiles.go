@@ -57,24 +57,24 @@ func (t *tiling) pixels(x, zero []float32, tile int, table *[grid]*float32) {
 	}
 }
 
-// inputs transforms tiles [first, end) into rows of v, ldv apart. Channels that do not fill a vector are done in one that
-// begins earlier.
-func (t *tiling) inputs(w *Winograd, x, zero []float32, first, end int, v []float32, ldv, xi int) {
+// inputs transforms the first n channels of x in tiles [first, end) into rows of v, ldv apart. Channels that do not fill a
+// vector are done in one that begins earlier.
+func (t *tiling) inputs(w *Winograd, x, zero []float32, n, first, end int, v []float32, ldv, xi int) {
 	var tables [2][grid]*float32
-	whole := t.inC - t.inC%w.lanes
+	whole := n - n%w.lanes
 	t.pixels(x, zero, first, &tables[first&1])
 	for tile := first; tile < end; tile++ {
 		table, next := &tables[tile&1], &tables[1-tile&1]
 		t.pixels(x, zero, min(tile+1, t.tiles-1), next)
 		to := &v[(tile-first)*ldv]
 		w.input(whole, table, next, to, xi)
-		if whole == t.inC {
+		if whole == n {
 			continue
 		}
 		for i, p := range table {
-			table[i] = offset(p, t.inC-w.lanes)
+			table[i] = offset(p, n-w.lanes)
 		}
-		w.input(w.lanes, table, next, offset(to, t.inC-w.lanes), xi)
+		w.input(w.lanes, table, next, offset(to, n-w.lanes), xi)
 	}
 }
 
