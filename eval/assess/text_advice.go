@@ -45,8 +45,8 @@ func repeating(f found, c Context) (a report.Advice, ok bool) {
 		return a, false
 	}
 	return report.Advice{Finding: fmt.Sprintf("Repetition: %.0f %% of the 4-grams of a sample occurred in it before; in held-out text %.0f %%.", 100*v.Value, 100*f[held(repeatedName)].Value),
-		Try:     "Draw nearer to the model: temperature 1, no top-p, the ancestral sampler with as many steps as tokens, less guidance.",
-		Command: fmt.Sprintf("ebb sample %s --sampler ancestral --temperature 1 --top-p 1", c.Run)}, true
+		Try:     "Draw nearer to the model: temperature 1, no top-p, as many steps as tokens, less guidance, and of masked models the ancestral sampler.",
+		Command: fmt.Sprintf("ebb sample %s --temperature 1 --top-p 1", c.Run)}, true
 }
 
 // classless: samples drawn without guidance hardly show the class asked for, although real text of their length does.
