@@ -56,8 +56,8 @@ func (c *benchCmd) kernels(a *app) error {
 	return nil
 }
 
-// bestKernels keeps the best of each kernel, and of its limit, over several sweeps: a machine that is shared changes its speed every few
-// seconds, and a sweep meets each kernel in one state only.
+// bestKernels keeps of each kernel the sweep in which it was fastest, with its limit of that time: a machine that is shared changes its
+// speed every few seconds, and a sweep meets each kernel in one state only.
 type bestKernels struct {
 	all  []cpu.KernelMeasurement
 	next int // of this sweep
@@ -68,11 +68,12 @@ func (b *bestKernels) take(k cpu.KernelMeasurement) error {
 		b.all = append(b.all, k)
 	} else {
 		best := &b.all[b.next]
-		best.Limit = max(best.Limit, k.Limit)
-		if k.Unit == "µs" { // the only one of which less is better
-			best.Value = min(best.Value, k.Value)
-		} else {
-			best.Value = max(best.Value, k.Value)
+		better := k.Value > best.Value
+		if k.Unit == "µs" {
+			better = k.Value < best.Value
+		}
+		if better {
+			*best = k
 		}
 	}
 	b.next++
