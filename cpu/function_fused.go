@@ -107,7 +107,8 @@ func (f *Function) activation(x compute.Value, kind compute.ActivationType) (com
 }
 
 // FusedScaledDotProductAttention captures softmax(query·keyᵀ·scale + mask)·value in float32. The state for the gradient is
-// the log-sum-exp of the scores, [batch, heads, positions]. A bias and sequence lengths are not implemented.
+// the log-sum-exp of the scores, [batch, heads, positions]. Of a bias or sequence lengths it says ErrNotImplemented, and GoMLX takes the
+// attention apart into operations that the engine has.
 func (f *Function) FusedScaledDotProductAttention(query, key, val compute.Value, layout compute.AttentionAxesLayout,
 	options *compute.ScaledDotProductAttentionConfig) (output compute.Value, states []compute.Value, err error) {
 	r, attr, err := f.attention(compute.OpTypeFusedScaledDotProductAttention, layout, options, query, key, val)

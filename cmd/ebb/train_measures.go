@@ -48,11 +48,11 @@ func (s *session) measureWhile(t *train.Trainer, sets *recipe.Sets) {
 	if c.Draws() {
 		most = max(most, 2*c.Samples) // half of them for real against real
 	}
-	m.heldOut = data.Subset(m.heldOut, min(most, m.heldOut.Len()), s.config.HeldOut.Seed)
+	m.heldOut = data.Subset(m.heldOut, most, s.config.HeldOut.Seed)
 	if slices.Contains(c.Measures, recipe.MeasureCopies) {
 		m.train = data.First(m.train, min(mostCompared, m.train.Len()))
 	} else {
-		m.train = data.Subset(m.train, min(c.Images, m.train.Len()), s.config.HeldOut.Seed)
+		m.train = data.Subset(m.train, c.Images, s.config.HeldOut.Seed)
 	}
 	t.Measure, t.MeasureEvery = m.take, c.EveryImages
 }

@@ -74,14 +74,6 @@ func figures(sections []report.Section) found {
 	return all
 }
 
-// withData is how a command names the training data; nothing where the recipe makes its own.
-func (c Context) withData() string {
-	if c.Data == "" {
-		return ""
-	}
-	return " --data " + c.Data
-}
-
 // anew is the command that trains the same again but for one setting.
 func (c Context) anew(setting, suffix string) string {
 	return fmt.Sprintf("ebb train --recipe %s --config %s --set %s --run %s-%s", c.Recipe, filepath.Join(c.Run, "config.toml"), setting, c.Run, suffix)
@@ -151,7 +143,7 @@ func weakBand(f found, c Context) (a report.Advice, ok bool) {
 			"middle": "draw the middle noise levels oftener (diffusion.time=logit-normal)",
 			"high":   "shift the schedule towards noise (diffusion.shift above 1), or use zero_terminal_snr"}[b]
 		set := map[string]string{"low": "diffusion.shift=0.5", "middle": "diffusion.time=logit-normal", "high": "diffusion.shift=2"}[b]
-		command := fmt.Sprintf("ebb finetune %s%s --set %s --run %s-shifted", c.Run, c.withData(), set, c.Run)
+		command := fmt.Sprintf("ebb finetune %s --data %s --set %s --run %s-shifted", c.Run, c.Data, set, c.Run)
 		if c.Data == "" { // made by the recipe
 			command = c.anew(set, "shifted")
 		}
