@@ -6,7 +6,7 @@ import "math"
 const (
 	blockTasks  = 16       // most tasks of a worker
 	farCol      = 2        // the same for a column of B: neighbouring panels
-	lateness    = 0.2      // of a task, by which a worker may come late
+	lateness    = 0.5      // of a task, by which a worker may come late
 	taskCount   = 16       // tasks wanted at least of those that do not depend on the workers, where there is work for so many
 	taskFlops   = 1 << 20  // work that makes a task worth its start
 	matrixFlops = 64 << 20 // work of a matrix from which on all workers share it, however many matrices there are

@@ -24,7 +24,8 @@ type winogradConv struct {
 
 const (
 	fewTiles    = 256 // at most so many are transformed together
-	taskTiles   = 64  // of a task, where they are many
+	blockTiles  = 64  // transformed together, where they are many and U is large
+	taskTiles   = 32  // of a task, at least
 	groupWidth  = 32
 	smallFilter = 40 << 10 // channel pairs up to which U, read anew for each block, stays in the last-level cache
 	winogradGap = 16       // floats between rows and matrices, against conflicts in the cache
@@ -37,7 +38,7 @@ func newWinogradConv(set *Set, g *gather) *winogradConv {
 	w := &winogradConv{tiling: newTiling(g), micro: &set.Micro, kernel: &set.Winograd}
 	w.blocks = w.tiles > fewTiles
 	w.width = max(groupWidth, w.micro.NR)
-	tiles := taskTiles
+	tiles := blockTiles
 	if w.blocks && g.inC*g.outC <= smallFilter {
 		tiles = w.micro.tiles
 		w.width = w.micro.NR * evenGroups(ceilDiv(g.outC, w.micro.NR), max(1, w.micro.tileCols/w.micro.NR))
@@ -48,7 +49,7 @@ func newWinogradConv(set *Set, g *gather) *winogradConv {
 	w.ldv = g.inC + winogradGap
 	w.most, w.ldm = w.tiles, w.width
 	if w.blocks {
-		w.tasks = min(w.lines, 8*ceilDiv(w.tiles, 8*taskTiles))
+		w.tasks = min(w.lines, 8*ceilDiv(w.tiles, 8*max(taskTiles, tiles)))
 		perTask := ceilDiv(w.lines, w.tasks) * w.wide
 		w.most = ceilDiv(perTask, ceilDiv(perTask, tiles))
 		w.ldm = w.outGroups*w.width + winogradGap

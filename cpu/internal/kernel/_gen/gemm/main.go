@@ -83,6 +83,7 @@ type tile struct {
 	copies      bool // a row of another part of A is copied into strips every four terms
 	a, b        Register
 	lda, ldb    Register
+	lda3, ldb3  Register   // three times those; lda3 of columns only
 	nexts       []Register // from a row base to the rows of the next tile that its rows stand for, of a whole tile by rows
 	from        Register   // rows to be copied to strips
 	ldFrom      Register
@@ -114,6 +115,10 @@ func (t *tile) emit() {
 	t.b = Load(Param("b"), GP64())
 	t.lda = bytesOf("lda")
 	t.ldb = bytesOf("ldb")
+	t.ldb3 = threeTimes(t.ldb)
+	if !t.byRows {
+		t.lda3 = threeTimes(t.lda)
+	}
 	t.bases()
 	if t.copies || t.asksColumns {
 		t.from, t.ldFrom = Load(Param("from"), GP64()), bytesOf("ldFrom")
@@ -138,6 +143,12 @@ func bytesOf(param string) Register {
 	return r
 }
 
+func threeTimes(r Register) Register {
+	three := GP64()
+	LEAQ(Mem{Base: r, Index: r, Scale: 2}, three)
+	return three
+}
+
 func (t *tile) bases() {
 	if !t.byRows {
 		return
@@ -146,8 +157,7 @@ func (t *tile) bases() {
 	if t.m <= 3 {
 		return
 	}
-	three := GP64()
-	LEAQ(Mem{Base: t.lda, Index: t.lda, Scale: 2}, three)
+	three := threeTimes(t.lda)
 	for i := 3; i < t.m; i += 3 {
 		r := GP64()
 		LEAQ(Mem{Base: t.rowBases[len(t.rowBases)-1], Index: three, Scale: 1}, r)
@@ -235,14 +245,15 @@ func (t *tile) loop(k Register) {
 	Label("done")
 }
 
-// step adds one outer product; A is broadcast by its own load, which Zen 5 needs (two 64-byte loads a cycle).
+// step adds the outer product of the term u after the current one; A is broadcast by its own load, which Zen 5 needs (two
+// 64-byte loads a cycle). Pointers stay where they are for four terms: where another thread shares the core, which then
+// starts three instructions a cycle for each, moving them with every term costs four percent.
 func (t *tile) step(u int) {
 	var b [vectors]VecVirtual
 	for j := range b {
 		b[j] = t.vec()
-		VMOVUPS(Mem{Base: t.b, Disp: t.bytes * j}, b[j])
+		VMOVUPS(term(t.b, t.ldb, t.ldb3, u, t.bytes*j), b[j])
 	}
-	ADDQ(t.ldb, t.b)
 	for i := range t.m {
 		a := t.vec()
 		VBROADCASTSS(t.element(i, u), a)
@@ -250,15 +261,24 @@ func (t *tile) step(u int) {
 			VFMADD231PS(a, b[j], t.accumulator[i][j])
 		}
 	}
-	if !t.byRows {
-		ADDQ(t.lda, t.a)
+}
+
+// term addresses row u < 4 of a matrix.
+func term(base, ld, ld3 Register, u, disp int) Mem {
+	m := Mem{Base: base, Disp: disp}
+	switch u {
+	case 1, 2:
+		m.Index, m.Scale = ld, uint8(u)
+	case 3:
+		m.Index, m.Scale = ld3, 1
 	}
+	return m
 }
 
 // element addresses row i of A, u terms after the current one.
 func (t *tile) element(i, u int) Mem {
 	if !t.byRows {
-		return Mem{Base: t.a, Disp: 4 * i}
+		return term(t.a, t.lda, t.lda3, u, 4*i)
 	}
 	m := Mem{Base: t.rowBases[i/3], Disp: 4 * u}
 	if i%3 > 0 {
@@ -267,7 +287,12 @@ func (t *tile) element(i, u int) Mem {
 	return m
 }
 
+// advance moves on by one term or four.
 func (t *tile) advance(terms int) {
+	LEAQ(Mem{Base: t.b, Index: t.ldb, Scale: uint8(terms)}, t.b)
+	if !t.byRows {
+		LEAQ(Mem{Base: t.a, Index: t.lda, Scale: uint8(terms)}, t.a)
+	}
 	for _, r := range t.rowBases {
 		ADDQ(Imm(uint64(4*terms)), r)
 	}
