@@ -88,13 +88,13 @@ func (d *directFew) multiply(strip, filter []float32, own *carve) (products []fl
 	m := d.micro
 	panel := own.take(d.inC * m.NR)
 	products = own.take(d.height * d.width)
-	strips := ceilDiv(d.height, m.MR)
+	runs := m.runs(d.height)
 	for p := 0; p < d.width; p += m.NR {
 		m.packPanel(panel, strip[p*d.inC:], d.inC, d.inC, m.NR, true)
-		for i := range strips {
-			first, n := share(d.height, strips, i)
-			n -= first
-			m.Rows[n](d.inC, &filter[first*d.inC], &panel[0], &products[first*d.width+p], d.inC, m.NR, d.width, false)
+		for _, r := range runs {
+			if r.strips > 0 {
+				m.Rows[r.rows](d.inC, r.strips, &filter[r.first*d.inC], &panel[0], &products[r.first*d.width+p], d.inC, m.NR, d.width, r.rows*d.inC, 0, r.rows*d.width, false)
+			}
 		}
 	}
 	return products

@@ -134,23 +134,26 @@ func (t *filterTask) multiply(pixels, panel int, accumulate bool) {
 	b := &t.packed[panel*filterPixels*m.NR]
 	cols := min(m.NR, t.outG-panel*m.NR)
 	rows := t.rowEnd - t.row
-	strips := ceilDiv(rows, m.MR)
-	for i := range strips {
-		first, n := strip(rows, strips, i)
-		a, row := &t.window[first], t.row+first
+	for _, r := range m.runs(rows) {
+		if r.strips == 0 {
+			continue
+		}
+		n, a, row := r.rows, t.window[r.first:], t.row+r.first
 		if t.parts > 1 {
 			at := ((t.part*t.spec.Groups+t.group)*t.rows+row)*t.width + panel*m.NR
-			m.Cols[n](pixels, a, b, &t.convRun.scratch[at], t.lda, m.NR, t.width, accumulate)
+			m.Cols[n](pixels, r.strips, &a[0], b, &t.convRun.scratch[at], t.lda, m.NR, t.width, n, 0, n*t.width, accumulate)
 			continue
 		}
 		at := row*t.spec.OutC + t.group*t.outG + panel*m.NR
 		if cols == m.NR {
-			m.Cols[n](pixels, a, b, &t.out[at], t.lda, m.NR, t.spec.OutC, accumulate)
+			m.Cols[n](pixels, r.strips, &a[0], b, &t.out[at], t.lda, m.NR, t.spec.OutC, n, 0, n*t.spec.OutC, accumulate)
 			continue
 		}
-		m.Cols[n](pixels, a, b, &t.edge[0], t.lda, m.NR, m.NR, false)
-		for r := range n {
-			put(t.out[at+r*t.spec.OutC:][:cols], t.edge[r*m.NR:], accumulate)
+		for i := range r.strips {
+			m.Cols[n](pixels, 1, &a[i*n], b, &t.edge[0], t.lda, m.NR, m.NR, 0, 0, 0, false)
+			for j := range n {
+				put(t.out[at+(i*n+j)*t.spec.OutC:][:cols], t.edge[j*m.NR:], accumulate)
+			}
 		}
 	}
 }

@@ -174,9 +174,12 @@ func (t *directTask) comes(f *form, filter []float32, n int) coming {
 	return coming{data: filter[:min(n, len(filter))], lines: ceilDiv(n, tiles*lineFloats)}
 }
 
-// next asks for as much as belongs to a tile.
-func (c *coming) next(m *Micro) {
-	if n := min(c.lines, len(c.data)/lineFloats); n > 0 {
+// askedTiles is how many tiles are computed at a time: what memory is asked for with each is asked for together.
+const askedTiles = 4
+
+// next asks for as much as belongs to some tiles.
+func (c *coming) next(m *Micro, tiles int) {
+	if n := min(tiles*c.lines, len(c.data)/lineFloats); n > 0 {
 		m.ask(n, &c.data[0])
 		c.data = c.data[n*lineFloats:]
 	}
@@ -221,11 +224,13 @@ func (t *directTask) unstage(f *form, channel, cols int) {
 // segmentTiles multiplies one segment of a run of pixels by a whole panel.
 func (t *directTask) segmentTiles(x operand, s *segment, filter []float32, accumulate bool, then *coming) {
 	m := t.micro
-	strips := ceilDiv(x.pixels, m.MR)
-	for i := range strips {
-		first, n := strip(x.pixels, strips, i)
-		then.next(m)
-		m.Rows[n](s.terms, &x.a[s.offset+first*x.lda], &filter[0], &x.c[first*x.ldc], x.lda, m.NR, x.ldc, accumulate)
+	for _, r := range m.runs(x.pixels) {
+		for i := 0; i < r.strips; i += askedTiles {
+			first, tiles := r.first+i*r.rows, min(askedTiles, r.strips-i)
+			then.next(m, tiles)
+			m.Rows[r.rows](s.terms, tiles, &x.a[s.offset+first*x.lda], &filter[0], &x.c[first*x.ldc], x.lda, m.NR, x.ldc,
+				r.rows*x.lda, 0, r.rows*x.ldc, accumulate)
+		}
 	}
 }
 
@@ -238,7 +243,7 @@ func (t *directTask) tiles(x operand, segments []segment, filter []float32, cols
 		at := 0
 		for j := range segments {
 			s := &segments[j]
-			m.Rows[n](s.terms, &x.a[s.offset+first*x.lda], &filter[at], &t.edge[0], x.lda, m.NR, m.NR, j > 0)
+			m.Rows[n](s.terms, 1, &x.a[s.offset+first*x.lda], &filter[at], &t.edge[0], x.lda, m.NR, m.NR, 0, 0, 0, j > 0)
 			at += s.terms * m.NR
 		}
 		t.vector.Copy2D(x.c[first*x.ldc:], x.ldc, t.edge, m.NR, n, cols)

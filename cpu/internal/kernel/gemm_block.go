@@ -122,21 +122,23 @@ type sweep struct {
 }
 
 func (x *sweep) run(nr int) {
-	for col, bp := 0, 0; col < x.cols; col, bp = col+nr, bp+x.step {
-		if cols := x.cols - col; cols < nr {
-			x.kernel(x.terms, x.a, &x.b[bp], &x.edge[0], x.lda, x.ldb, nr, false)
-			for r := range x.rows {
-				put(x.c[r*x.ldc+col:][:cols], x.edge[r*nr:], x.accumulate)
-			}
-			return
-		}
-		if x.block != nil && x.block.onTheWay(x, bp, col) {
+	whole := x.cols / nr
+	for i := 0; i < whole; {
+		if x.block != nil && x.block.onTheWay(x, i*x.step, i*nr) {
+			i++
 			continue
 		}
-		kernel := x.kernel
-		if col == 0 && x.next != nil {
-			kernel = x.next
+		kernel, n := x.kernel, whole-i
+		if i == 0 && x.next != nil {
+			kernel, n = x.next, 1
 		}
-		kernel(x.terms, x.a, &x.b[bp], &x.c[col], x.lda, x.ldb, x.ldc, x.accumulate)
+		kernel(x.terms, n, x.a, &x.b[i*x.step], &x.c[i*nr], x.lda, x.ldb, x.ldc, 0, x.step, nr, x.accumulate)
+		i += n
+	}
+	if col := whole * nr; col < x.cols {
+		x.kernel(x.terms, 1, x.a, &x.b[whole*x.step], &x.edge[0], x.lda, x.ldb, nr, 0, 0, 0, false)
+		for r := range x.rows {
+			put(x.c[r*x.ldc+col:][:x.cols-col], x.edge[r*nr:], x.accumulate)
+		}
 	}
 }

@@ -162,6 +162,20 @@ func strip(rows, strips, i int) (begin, count int) {
 	return begin, end - begin
 }
 
+// run is some strips of as many rows each.
+type run struct{ first, strips, rows int }
+
+// runs cuts rows into strips as even as possible, those with one row more first.
+func (m *Micro) runs(rows int) [2]run {
+	if rows == 0 {
+		return [2]run{}
+	}
+	strips := ceilDiv(rows, m.MR)
+	most := ceilDiv(rows, strips)
+	n := rows - strips*(most-1)
+	return [2]run{{0, n, most}, {n * most, strips - n, most - 1}}
+}
+
 // rowsOf returns the rows of strip i: MR, but for the last two, which share what is left.
 func (g *Gemm) rowsOf(i int) (begin, count int) {
 	whole := max(0, g.plan.strips-2)

@@ -58,9 +58,19 @@ type blocking struct {
 	tileCols  int // columns they are multiplied by at a time: both and the products stay in the second-level cache
 }
 
-// MicroFunc computes one tile over k >= 0 terms; accumulate adds to C instead of overwriting it. The sum over the terms is
-// one chain in ascending order, and C is added last: a row's bits do not depend on how many rows its tile has.
-type MicroFunc func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool)
+// MicroFunc computes tiles > 0 tiles over k >= 0 terms, each with A, B and C a step further on; accumulate adds to C instead of
+// overwriting it. The sum over the terms is one chain in ascending order, and C is added last: a row's bits do not depend on how
+// many rows its tile has.
+type MicroFunc func(k, tiles int, a, b, c *float32, lda, ldb, ldc, stepA, stepB, stepC int, accumulate bool)
+
+// refTiles makes a MicroFunc of a function of one tile.
+func refTiles(tile func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool)) MicroFunc {
+	return func(k, tiles int, a, b, c *float32, lda, ldb, ldc, stepA, stepB, stepC int, accumulate bool) {
+		for i := range tiles {
+			tile(k, offset(a, i*stepA), offset(b, i*stepB), offset(c, i*stepC), lda, ldb, ldc, accumulate)
+		}
+	}
+}
 
 // asking returns next for a whole tile of rows, else nil.
 func (m *Micro) asking(rows int) MicroFunc {
@@ -89,12 +99,12 @@ func microReference() Micro {
 		packPanels: refPackPanels, packTransposed: refPackTransposed, copyStrips: refCopyStrips, colsCopy: refColsCopy, add: refAdd,
 	}
 	for rows := 1; rows <= refRows; rows++ {
-		m.Rows[rows] = func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool) {
+		m.Rows[rows] = refTiles(func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool) {
 			refTile(rows, k, a, b, c, lda, 1, ldb, ldc, accumulate)
-		}
-		m.Cols[rows] = func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool) {
+		})
+		m.Cols[rows] = refTiles(func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool) {
 			refTile(rows, k, a, b, c, 1, lda, ldb, ldc, accumulate)
-		}
+		})
 	}
 	return m
 }

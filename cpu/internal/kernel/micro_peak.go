@@ -25,5 +25,5 @@ func peakWork(m *Micro) (flops float64, work func()) {
 	}
 	const k = 256
 	a, b, c := make([]float32, m.MR*k), make([]float32, m.NR*k), make([]float32, m.MR*m.NR)
-	return float64(2 * k * m.MR * m.NR), func() { m.Rows[m.MR](k, &a[0], &b[0], &c[0], k, m.NR, m.NR, false) }
+	return float64(2 * k * m.MR * m.NR), func() { m.Rows[m.MR](k, 1, &a[0], &b[0], &c[0], k, m.NR, m.NR, 0, 0, 0, false) }
 }

@@ -3,55 +3,55 @@
 package kernel
 
 //go:noescape
-func microAVX512Rows1(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Rows1(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Rows2(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Rows2(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Rows3(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Rows3(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Rows4(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Rows4(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Rows5(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Rows5(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Rows6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Rows6(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Rows7(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Rows7(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Rows8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Rows8(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Cols1(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Cols1(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Cols2(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Cols2(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Cols3(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Cols3(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Cols4(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Cols4(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Cols5(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Cols5(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Cols6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Cols6(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Cols7(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Cols7(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Cols8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Cols8(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX512Next8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX512Next8(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
 func microAVX512Copy8(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int, strip *float32, next *float32, ahead *float32)
@@ -71,43 +71,43 @@ func addAVX512(n int, dst *float32, src *float32)
 func peakAVX512(n int)
 
 //go:noescape
-func microAVX2Rows1(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Rows1(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX2Rows2(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Rows2(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX2Rows3(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Rows3(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX2Rows4(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Rows4(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX2Rows5(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Rows5(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX2Rows6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Rows6(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX2Cols1(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Cols1(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX2Cols2(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Cols2(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX2Cols3(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Cols3(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX2Cols4(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Cols4(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX2Cols5(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Cols5(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX2Cols6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Cols6(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
-func microAVX2Next6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool)
+func microAVX2Next6(k int, tiles int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, stepA int, stepB int, stepC int, accumulate bool)
 
 //go:noescape
 func microAVX2Ask6(k int, a *float32, b *float32, c *float32, lda int, ldb int, ldc int, accumulate bool, from *float32, ldFrom int)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -82,8 +83,8 @@ func checkMicro(t *testing.T, m Micro, rows, k int, accumulate bool) {
 	byCols, checkCols := guarded(t, (rows-1)*ldc+m.NR)
 	copy(byRows, start)
 	copy(byCols, start)
-	m.Rows[rows](k, &a[0], &b[0], &byRows[0], lda, ldb, ldc, accumulate)
-	m.Cols[rows](k, &at[0], &b[0], &byCols[0], rows+2, ldb, ldc, accumulate)
+	m.Rows[rows](k, 1, &a[0], &b[0], &byRows[0], lda, ldb, ldc, 0, 0, 0, accumulate)
+	m.Cols[rows](k, 1, &at[0], &b[0], &byCols[0], rows+2, ldb, ldc, 0, 0, 0, accumulate)
 	checkRows()
 	checkCols()
 	for i := range rows {
@@ -113,6 +114,35 @@ func checkMicro(t *testing.T, m Micro, rows, k int, accumulate bool) {
 			}
 		}
 	}
+}
+
+// TestMicroTiles computes several tiles in one call, which must be those of calls of their own.
+func TestMicroTiles(t *testing.T) {
+	const k, tiles = 9, 4
+	forTiers(t, func(t *testing.T, set *Set) {
+		m := &set.Micro
+		for _, step := range [][3]int{{0, 0, m.NR}, {3, 0, 2 * m.NR}, {0, 5, m.NR}, {1, k * m.NR, 3 * m.NR}} {
+			for rows := 1; rows <= m.MR; rows++ {
+				kernels := []MicroFunc{m.Rows[rows], m.Cols[rows]}
+				if m.asking(rows) != nil {
+					kernels = append(kernels, m.next)
+				}
+				for i, kernel := range kernels {
+					lda, ldc := pick(i == 1, rows+1, k+2), 3*m.NR*tiles
+					rng := rand.New(rand.NewPCG(uint64(rows), uint64(i)))
+					a, b := normal(rng, m.MR*(k+2)+k*(rows+1)+3*tiles), normal(rng, (k+tiles*k)*m.NR+5*tiles)
+					want, got := make([]float32, rows*ldc), make([]float32, rows*ldc)
+					for j := range tiles {
+						kernel(k, 1, &a[j*step[0]], &b[j*step[1]], &want[j*step[2]], lda, m.NR, ldc, 0, 0, 0, true)
+					}
+					kernel(k, tiles, &a[0], &b[0], &got[0], lda, m.NR, ldc, step[0], step[1], step[2], true)
+					if !slices.Equal(got, want) {
+						t.Fatalf("%d rows, kernel %d, steps %v: differs from one tile a call", rows, i, step)
+					}
+				}
+			}
+		}
+	})
 }
 
 func TestMeasurePeak(t *testing.T) {

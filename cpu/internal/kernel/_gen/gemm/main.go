@@ -5,6 +5,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
@@ -107,18 +108,23 @@ func (t *tile) emit() {
 	case t.copies:
 		form, more = "Copy", ", from *float32, ldFrom int, strip, next, ahead *float32"
 	}
-	TEXT(fmt.Sprintf("micro%s%s%d", t.name, form, t.m), NOSPLIT,
-		"func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool"+more+")")
+	one := t.copies || t.asksColumns
+	signature := "func(k int, a, b, c *float32, lda, ldb, ldc int, accumulate bool"
+	if !one {
+		signature = "func(k, tiles int, a, b, c *float32, lda, ldb, ldc, stepA, stepB, stepC int, accumulate bool"
+	}
+	TEXT(fmt.Sprintf("micro%s%s%d", t.name, form, t.m), NOSPLIT, signature+more+")")
 	Pragma("noescape")
-	k := Load(Param("k"), GP64())
-	t.a = Load(Param("a"), GP64())
-	t.b = Load(Param("b"), GP64())
 	t.lda = bytesOf("lda")
 	t.ldb = bytesOf("ldb")
 	t.ldb3 = threeTimes(t.ldb)
 	if !t.byRows {
 		t.lda3 = threeTimes(t.lda)
 	}
+	Label("tile")
+	k := Load(Param("k"), GP64())
+	t.a = Load(Param("a"), GP64())
+	t.b = Load(Param("b"), GP64())
 	t.bases()
 	if t.copies || t.asksColumns {
 		t.from, t.ldFrom = Load(Param("from"), GP64()), bytesOf("ldFrom")
@@ -132,8 +138,34 @@ func (t *tile) emit() {
 	t.clear()
 	t.loop(k)
 	t.store()
+	if !one {
+		nextTile()
+	}
 	VZEROUPPER()
 	RET()
+}
+
+// nextTile moves the operands on and goes back, until all tiles are done: between two tiles of one call less is waited for
+// than between two calls.
+func nextTile() {
+	DECQ(address("tiles"))
+	JEQ(LabelRef("end"))
+	for _, operand := range []string{"a", "b", "c"} {
+		step, at := Load(Param("step"+strings.ToUpper(operand)), GP64()), Load(Param(operand), GP64())
+		LEAQ(Mem{Base: at, Index: step, Scale: 4}, at)
+		MOVQ(at, address(operand))
+	}
+	JMP(LabelRef("tile"))
+	Label("end")
+}
+
+// address is where a parameter lies.
+func address(param string) Mem {
+	a, err := Param(param).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return a.Addr
 }
 
 // bytesOf loads a leading dimension and turns floats into bytes.
