@@ -45,9 +45,8 @@ type segment struct {
 const (
 	directPixels = 128 // output pixels of a task: enough to use a filter panel often, few enough for the second-level cache
 	directTasks  = 4
-	shortRun     = 48  // runs of fewer floats are copied into windows
-	segmentTerms = 512 // longer runs are multiplied in parts, so that a panel's part stays in the first-level cache
-	directRow    = 6   // phases with shorter rows make poor tiles
+	shortRun     = 48 // runs of fewer floats are copied into windows
+	directRow    = 6  // phases with shorter rows make poor tiles
 )
 
 func newDirect(set *Set, g *gather) *direct {
@@ -101,22 +100,22 @@ func (f *form) split(g *gather, d *direct) {
 		var run segment
 		for j, c := range f.cols.taps {
 			if j == 0 || c.offset != f.cols.taps[j-1].offset+1 {
-				f.segments = append(f.segments, run.parts()...)
+				f.segments = append(f.segments, run.parts(d.micro.segment)...)
 				run = segment{offset: (r.offset-d.low[0])*d.pitch + (c.offset-d.low[1])*g.inG}
 			}
 			run.terms += g.inG
 		}
 		f.longest = max(f.longest, run.terms)
-		f.segments = append(f.segments, run.parts()...)
+		f.segments = append(f.segments, run.parts(d.micro.segment)...)
 	}
 	f.terms = len(f.rows.taps) * len(f.cols.taps) * g.inG
-	f.windows = segment{terms: f.terms}.parts()
+	f.windows = segment{terms: f.terms}.parts(d.micro.segment)
 }
 
-// parts cuts a run into segments of at most segmentTerms.
-func (s segment) parts() []segment {
+// parts cuts a run into segments of at most so many terms.
+func (s segment) parts(most int) []segment {
 	var parts []segment
-	n := ceilDiv(s.terms, segmentTerms)
+	n := ceilDiv(s.terms, most)
 	for i := range n {
 		first, end := share(s.terms, n, i)
 		parts = append(parts, segment{offset: s.offset + first, terms: end - first})

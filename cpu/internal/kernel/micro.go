@@ -54,6 +54,7 @@ type blocking struct {
 	inPlace   int // leading dimension of B up to which a chunk of it stays in the second-level cache as it is
 	farRow    int // elements of C whose work equals fetching the rest of a row of A: scattered pieces
 	farCol    int // elements of C whose work equals copying a column of a transposed A, fetched as well
+	segment   int // most terms of a direct convolution that a tile is computed over at once: what follows visits C again
 	tiles     int // of Winograd's method that are worked on at a time, and
 	tileCols  int // columns they are multiplied by at a time: both and the products stay in the second-level cache
 }
@@ -111,7 +112,7 @@ func microReference() Micro {
 
 // wideBlocking is for second-level caches of 1 MiB.
 func wideBlocking() blocking {
-	return blocking{terms: 512, mostTerms: 512, parts: 8, group: 1 << 20, block: 128 << 10, cols: 256, rows: 64, inPlace: 256, farRow: 6, farCol: 6, tiles: 64, tileCols: 32}
+	return blocking{terms: 512, mostTerms: 512, parts: 8, group: 1 << 20, block: 128 << 10, cols: 256, rows: 64, inPlace: 256, farRow: 6, farCol: 6, segment: 512, tiles: 64, tileCols: 32}
 }
 
 // refTile reads A[i*rowStride+p*termStride].

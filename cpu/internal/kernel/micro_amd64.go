@@ -32,7 +32,7 @@ func microAVX512() Micro {
 func microAVX2() Micro {
 	return Micro{
 		MR: 6, NR: 16, peak: peakAVX2, lanes: 8,
-		blocking:   blocking{terms: 256, mostTerms: 512, parts: 4, group: 256 << 10, block: 64 << 10, cols: 256, rows: 96, inPlace: 32, farRow: 6, farCol: 40, tiles: 16, tileCols: 64},
+		blocking:   blocking{terms: 256, mostTerms: 512, parts: 4, group: 256 << 10, block: 64 << 10, cols: 256, rows: 96, inPlace: 32, farRow: 6, farCol: 40, segment: 768, tiles: 16, tileCols: 64},
 		packPanels: packAVX2, packTransposed: packTransposedAVX2, next: microAVX2Next6, packStrips: packStripsAVX2, colsAsk: microAVX2Ask6, ask: askAVX2, add: addAVX2,
 		Rows: [maxRows + 1]MicroFunc{
 			1: microAVX2Rows1, 2: microAVX2Rows2, 3: microAVX2Rows3, 4: microAVX2Rows4, 5: microAVX2Rows5, 6: microAVX2Rows6,

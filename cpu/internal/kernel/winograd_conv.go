@@ -176,8 +176,9 @@ func (w *winogradConv) runBlocks(r Runner, x *convRun, zero []float32, c carve) 
 			first, last := share(tiles, pieces, i)
 			first, last = first+line*w.wide, last+line*w.wide
 			w.inputs(w.kernel, x.a, zero, w.inC, first, last, v, w.ldv, w.xiV())
+			asks := w.comes(x, first, last)
 			for j := range w.outGroups {
-				w.multiply(u[j*w.group:], v, m[j*w.width:], last-first)
+				w.multiply(u[j*w.group:], v, m[j*w.width:], last-first, &asks)
 			}
 			for t := first; t < last; t++ {
 				w.output(w.kernel, &m[(t-first)*w.ldm], w.xiM(), x.out, t, 0, w.outC, edge)
@@ -185,6 +186,25 @@ func (w *winogradConv) runBlocks(r Runner, x *convRun, zero []float32, c carve) 
 		}
 		w.finishLines(x, worker, line, end, 0, w.outC)
 	})
+}
+
+// comes spreads asking for the output of tiles [first, last) and for the input of as many that follow over the products of
+// those tiles: both lie in memory, which has nothing to do meanwhile, unless U comes from there.
+func (w *winogradConv) comes(x *convRun, first, last int) [2]coming {
+	if w.micro.ask == nil || w.inC*w.outC > smallFilter {
+		return [2]coming{}
+	}
+	sweeps := w.outGroups * grid * ceilDiv(last-first, w.micro.MR)
+	come := func(data []float32, first, last, height, row int) coming {
+		at := func(tile int) int {
+			line := tile / w.wide
+			return min((line/w.high*height+min(line%w.high*tileSize, height))*row, len(data))
+		}
+		data = data[at(first):at(last)]
+		return coming{data: data, lines: ceilDiv(len(data), sweeps*lineFloats)}
+	}
+	return [2]coming{come(x.out, first, last, w.outH, w.outW*w.outC),
+		come(x.a, min(last, w.tiles), min(2*last-first, w.tiles), w.inH, w.inW*w.inC)}
 }
 
 // runGroups transforms all tiles, then computes one group of output channels a task.
@@ -220,7 +240,7 @@ func (w *winogradConv) runGroups(r Runner, x *convRun, zero []float32, c carve) 
 		} else {
 			w.filterGroup(x.b, j, own, u)
 		}
-		w.multiply(u, v, m, w.tiles)
+		w.multiply(u, v, m, w.tiles, nil)
 		col, n := w.channels(j)
 		for line := range w.lines {
 			for t := line * w.wide; t < (line+1)*w.wide; t++ {
@@ -233,7 +253,7 @@ func (w *winogradConv) runGroups(r Runner, x *convRun, zero []float32, c carve) 
 
 // multiply computes the 36 products of a group for some tiles. The panels of U stay in the first-level cache or near it; a
 // group of several takes each strip of V at once, and memory is asked for the next.
-func (w *winogradConv) multiply(u, v, m []float32, tiles int) {
+func (w *winogradConv) multiply(u, v, m []float32, tiles int, asks *[2]coming) {
 	k, nr, inC := w.micro, w.micro.NR, w.inC
 	strips := ceilDiv(tiles, k.MR)
 	for xi := range grid {
@@ -243,6 +263,10 @@ func (w *winogradConv) multiply(u, v, m []float32, tiles int) {
 				b: u[xi*w.xiU:], ldb: nr, step: inC * nr, c: m[xi*w.xiM()+first*w.ldm:], ldc: w.ldm, cols: w.width}
 			if w.width > nr {
 				x.next = k.asking(n)
+			}
+			if asks != nil {
+				asks[0].next(k, 1)
+				asks[1].next(k, 1)
 			}
 			x.run(nr)
 		}
