@@ -249,6 +249,34 @@ func TestAttentionLongRowsStayFinite(t *testing.T) {
 	}
 }
 
+// TestSoftmaxMaximum puts a row's maximum in every lane, or above the row: it is what comes back, and all else is far below.
+func TestSoftmaxMaximum(t *testing.T) {
+	forTiers(t, func(t *testing.T, set *Set) {
+		k := attentionFor(set.Tier)
+		for n := k.lanes; n <= 6*k.lanes; n += k.lanes {
+			for at := range n + 1 {
+				x := make([]float32, n+1)
+				for i := range x {
+					x[i] = float32(-200 + i%7)
+				}
+				x[at] = 45
+				high := float32(-50)
+				if at == n {
+					high = 90
+				}
+				if got, _ := k.softmax(n, &x[0], 2, high); got != 90 {
+					t.Fatalf("%d values, the greatest at %d: maximum %v, want 90", n, at, got)
+				}
+				for i, v := range x[:n] {
+					if i == at && v != 1 || i != at && v != 0 {
+						t.Fatalf("%d values, the greatest at %d: value %d became %v", n, at, i, v)
+					}
+				}
+			}
+		}
+	})
+}
+
 // TestAttentionNaN puts a NaN in one key: every query that sees the key must show it, no other.
 func TestAttentionNaN(t *testing.T) {
 	forTiers(t, func(t *testing.T, set *Set) {
