@@ -107,7 +107,7 @@ func (x *attentionForward) normalize(row, rows int) {
 		if x.sum[q] == 0 {
 			clear(out)
 		} else {
-			v.Affine(out, out, 1/x.sum[q], 0)
+			v.BinaryScalar[Div](out, out, x.sum[q])
 		}
 	}
 	if x.LSE == nil {
