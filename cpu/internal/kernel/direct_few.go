@@ -88,13 +88,11 @@ func (d *directFew) multiply(strip, filter []float32, own *carve) (products []fl
 	m := d.micro
 	panel := own.take(d.inC * m.NR)
 	products = own.take(d.height * d.width)
-	runs := m.runs(d.height)
 	for p := 0; p < d.width; p += m.NR {
 		m.packPanel(panel, strip[p*d.inC:], d.inC, d.inC, m.NR, true)
-		for _, r := range runs {
-			if r.strips > 0 {
-				m.Rows[r.rows](d.inC, r.strips, &filter[r.first*d.inC], &panel[0], &products[r.first*d.width+p], d.inC, m.NR, d.width, r.rows*d.inC, 0, r.rows*d.width, false)
-			}
+		for r := range m.runs(d.height) {
+			m.Rows[r.rows](d.inC, r.strips, &filter[r.first*d.inC], &panel[0], &products[r.first*d.width+p], d.inC, m.NR, d.width,
+				r.rows*d.inC, 0, r.rows*d.width, false)
 		}
 	}
 	return products

@@ -134,10 +134,7 @@ func (t *filterTask) multiply(pixels, panel int, accumulate bool) {
 	b := &t.packed[panel*filterPixels*m.NR]
 	cols := min(m.NR, t.outG-panel*m.NR)
 	rows := t.rowEnd - t.row
-	for _, r := range m.runs(rows) {
-		if r.strips == 0 {
-			continue
-		}
+	for r := range m.runs(rows) {
 		n, a, row := r.rows, t.window[r.first:], t.row+r.first
 		if t.parts > 1 {
 			at := ((t.part*t.spec.Groups+t.group)*t.rows+row)*t.width + panel*m.NR

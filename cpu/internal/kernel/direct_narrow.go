@@ -95,17 +95,15 @@ func (d *directNarrow) run(r Runner, x *convRun) {
 // multiply adds the products of n pixels. Only a panel that reaches beyond the last channel is copied.
 func (d *directNarrow) multiply(windows, wide, edge, sums []float32, n int, accumulate bool) {
 	m := &d.set.Micro
-	runs := m.runs(d.height)
 	for col := 0; col < d.outC; col += m.NR {
 		b, ldb := wide[col:], d.outC
 		if col+m.NR > d.outC {
 			m.packPanel(edge[:n*m.NR], b, ldb, n, d.outC-col, false)
 			b, ldb = edge, m.NR
 		}
-		for _, r := range runs {
-			if r.strips > 0 {
-				m.Cols[r.rows](n, r.strips, &windows[r.first], &b[0], &sums[r.first*d.width+col], d.lda, ldb, d.width, r.rows, 0, r.rows*d.width, accumulate)
-			}
+		for r := range m.runs(d.height) {
+			m.Cols[r.rows](n, r.strips, &windows[r.first], &b[0], &sums[r.first*d.width+col], d.lda, ldb, d.width,
+				r.rows, 0, r.rows*d.width, accumulate)
 		}
 	}
 }

@@ -159,7 +159,7 @@ func (t *directTask) multiply(f *form, panel int) {
 	}
 }
 
-// coming is the part of the filter that follows: memory is asked for some lines of it with every tile.
+// coming is what will be needed soon: memory is asked for some lines of it with every tile, or every few of them.
 type coming struct {
 	data  []float32
 	lines int // with a tile
@@ -224,7 +224,7 @@ func (t *directTask) unstage(f *form, channel, cols int) {
 // segmentTiles multiplies one segment of a run of pixels by a whole panel.
 func (t *directTask) segmentTiles(x operand, s *segment, filter []float32, accumulate bool, then *coming) {
 	m := t.micro
-	for _, r := range m.runs(x.pixels) {
+	for r := range m.runs(x.pixels) {
 		for i := 0; i < r.strips; i += askedTiles {
 			first, tiles := r.first+i*r.rows, min(askedTiles, r.strips-i)
 			then.next(m, tiles)

@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"iter"
+	"math"
+)
 
 // How a product is cut up. How many workers there are has an influence on the blocks of C alone, not on any sum.
 const (
@@ -166,14 +169,18 @@ func strip(rows, strips, i int) (begin, count int) {
 type run struct{ first, strips, rows int }
 
 // runs cuts rows into strips as even as possible, those with one row more first.
-func (m *Micro) runs(rows int) [2]run {
-	if rows == 0 {
-		return [2]run{}
+func (m *Micro) runs(rows int) iter.Seq[run] {
+	return func(yield func(run) bool) {
+		if rows == 0 {
+			return
+		}
+		strips := ceilDiv(rows, m.MR)
+		most := ceilDiv(rows, strips)
+		n := rows - strips*(most-1)
+		if yield(run{0, n, most}) && n < strips {
+			yield(run{n * most, strips - n, most - 1})
+		}
 	}
-	strips := ceilDiv(rows, m.MR)
-	most := ceilDiv(rows, strips)
-	n := rows - strips*(most-1)
-	return [2]run{{0, n, most}, {n * most, strips - n, most - 1}}
 }
 
 // rowsOf returns the rows of strip i: MR, but for the last two, which share what is left.

@@ -240,7 +240,7 @@ func (w *winogradConv) runGroups(r Runner, x *convRun, zero []float32, c carve) 
 		} else {
 			w.filterGroup(x.b, j, own, u)
 		}
-		w.multiply(u, v, m, w.tiles, nil)
+		w.multiply(u, v, m, w.tiles, &[2]coming{})
 		col, n := w.channels(j)
 		for line := range w.lines {
 			for t := line * w.wide; t < (line+1)*w.wide; t++ {
@@ -252,7 +252,7 @@ func (w *winogradConv) runGroups(r Runner, x *convRun, zero []float32, c carve) 
 }
 
 // multiply computes the 36 products of a group for some tiles. The panels of U stay in the first-level cache or near it; a
-// group of several takes each strip of V at once, and memory is asked for the next.
+// group of several takes each strip of V at once, and memory is asked for the next, and for some lines of what asks has.
 func (w *winogradConv) multiply(u, v, m []float32, tiles int, asks *[2]coming) {
 	k, nr, inC := w.micro, w.micro.NR, w.inC
 	strips := ceilDiv(tiles, k.MR)
@@ -264,10 +264,8 @@ func (w *winogradConv) multiply(u, v, m []float32, tiles int, asks *[2]coming) {
 			if w.width > nr {
 				x.next = k.asking(n)
 			}
-			if asks != nil {
-				asks[0].next(k, 1)
-				asks[1].next(k, 1)
-			}
+			asks[0].next(k, 1)
+			asks[1].next(k, 1)
 			x.run(nr)
 		}
 	}

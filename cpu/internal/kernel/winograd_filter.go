@@ -171,16 +171,15 @@ func (w *winogradFilter) gradients(dy, edge, z []float32, first, end int) {
 // multiply adds one of the 36 products of a block's tiles to U, which has the given rows.
 func (w *winogradFilter) multiply(v, z, u []float32, rows, xi, tiles int, accumulate bool) {
 	m, nr := w.micro, w.micro.NR
-	sums, runs := ceilDiv(tiles, filterTerms), m.runs(rows)
+	sums := ceilDiv(tiles, filterTerms)
 	for p := range w.panels {
 		for sum := range sums {
 			t, next := share(tiles, sums, sum)
 			a, b := v[xi*w.xiV()+t*w.ldv:], &z[xi*w.xiZ()+p*w.panelZ()+t*nr]
 			to := u[xi*w.xiU+p*nr:]
-			for _, r := range runs {
-				if r.strips > 0 {
-					m.Cols[r.rows](next-t, r.strips, &a[r.first], b, &to[r.first*w.ldu], w.ldv, nr, w.ldu, r.rows, 0, r.rows*w.ldu, accumulate || sum > 0)
-				}
+			for r := range m.runs(rows) {
+				m.Cols[r.rows](next-t, r.strips, &a[r.first], b, &to[r.first*w.ldu], w.ldv, nr, w.ldu,
+					r.rows, 0, r.rows*w.ldu, accumulate || sum > 0)
 			}
 		}
 	}
